@@ -1,1 +1,28 @@
+//! SASL as a server speaks it: exchanges over bytes, and the records passwords are checked against.
+//!
+//! Implements PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login-00, which every printer and Outlook
+//! still speaks), the base64 rules that SMTP, IMAP, POP3 and ManageSieve share (RFC 4648 §4, strict as
+//! RFC 5034 §4 and RFC 4954 §4 demand), and password records as Dovecot writes them:
+//! `{ARGON2ID}$argon2id$v=19$m=…,t=…,p=…$salt$hash` (RFC 9106, PHC string).
+//!
+//! Leaves out SCRAM, OAUTHBEARER, XOAUTH2 and EXTERNAL (their keys are not kept yet), and CRAM-MD5,
+//! DIGEST-MD5 and NTLM for good: those need the password in clear on the server. Names are not passed
+//! through SASLprep; [`Credentials`] are what the client sent, checked to be UTF-8 without controls.
+//!
+//! Limits: see [`MAX_NAME`], [`MAX_PASSWORD`], [`MAX_RESPONSE`] and, for records, [`record`].
+//! Never here: a socket, a clock, who exists. No `Debug` of this crate prints a password.
+
 #![forbid(unsafe_code)]
+
+pub mod base64;
+mod credentials;
+mod exchange;
+mod login;
+mod mechanism;
+mod plain;
+pub mod record;
+
+pub use credentials::{Credentials, MAX_NAME, MAX_PASSWORD};
+pub use exchange::{Exchange, MAX_RESPONSE, Step};
+pub use mechanism::Mechanism;
+pub use record::{BadRecord, Record};
