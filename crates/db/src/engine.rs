@@ -1,0 +1,219 @@
+use sqlx::{Arguments, Column, Executor, Row as _, TypeInfo, ValueRef};
+
+use crate::{Error, Row, Value};
+
+/// Binds of one statement at most: SQLite takes 32,766, PostgreSQL 65,535.
+pub const BINDS: usize = 16_384;
+
+/// An open transaction, of either engine.
+pub struct Tx {
+    inner: Inner,
+}
+
+enum Inner {
+    /// The writer's own connection, with BEGIN and COMMIT said by the writer.
+    Sqlite(Box<sqlx::SqliteConnection>),
+    Postgres(Box<sqlx::PgConnection>),
+    /// A reader's snapshot; ends when it is dropped.
+    SqliteSnapshot(sqlx::Transaction<'static, sqlx::Sqlite>),
+    PostgresSnapshot(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Tx {
+    pub(crate) fn sqlite(connection: sqlx::SqliteConnection) -> Tx {
+        Tx { inner: Inner::Sqlite(Box::new(connection)) }
+    }
+
+    pub(crate) fn postgres(connection: sqlx::PgConnection) -> Tx {
+        Tx { inner: Inner::Postgres(Box::new(connection)) }
+    }
+
+    /// Runs one statement, with `?1`, `?2` … bound to `args`, and gives its rows.
+    pub async fn query(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>, Error> {
+        match &mut self.inner {
+            Inner::Sqlite(connection) => sqlite_rows(&mut **connection, sql, args).await,
+            Inner::SqliteSnapshot(tx) => sqlite_rows(&mut **tx, sql, args).await,
+            Inner::Postgres(connection) => postgres_rows(&mut **connection, sql, args).await,
+            Inner::PostgresSnapshot(tx) => postgres_rows(&mut **tx, sql, args).await,
+        }
+    }
+
+    /// Runs one statement for many rows: `{rows}` in `sql` becomes `(?,?),(?,?)…`, with `N` columns a row. `fixed` are
+    /// bound to `?1` … and can be used anywhere in the statement. The statement runs for chunks of powers of two, so
+    /// that few texts are prepared; the answers come in no order.
+    pub async fn rows_with<const N: usize>(&mut self, sql: &str, fixed: &[Value], rows: &[[Value; N]]) -> Result<Vec<Row>, Error> {
+        let mut answers = Vec::new();
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let most = (BINDS - fixed.len()) / N.max(1);
+            let (chunk, after) = rest.split_at(1 << rest.len().min(most).max(1).ilog2());
+            let mut args = Vec::with_capacity(fixed.len() + chunk.len() * N);
+            args.extend_from_slice(fixed);
+            args.extend(chunk.iter().flatten().cloned());
+            answers.extend(self.query(&expand::<N>(sql, fixed.len(), chunk.len()), &args).await?);
+            rest = after;
+        }
+        Ok(answers)
+    }
+
+    /// [`Tx::rows_with`] without fixed values.
+    pub async fn rows<const N: usize>(&mut self, sql: &str, rows: &[[Value; N]]) -> Result<Vec<Row>, Error> {
+        self.rows_with(sql, &[], rows).await
+    }
+
+    /// Whether the connection can go on. A PostgreSQL connection that was cut cannot.
+    pub(crate) async fn alive(&mut self) -> bool {
+        match &mut self.inner {
+            Inner::Postgres(connection) => sqlx::Connection::ping(&mut **connection).await.is_ok(),
+            _ => true,
+        }
+    }
+
+    pub(crate) async fn close(self) {
+        let closed = match self.inner {
+            Inner::Sqlite(connection) => sqlx::Connection::close(*connection).await,
+            Inner::Postgres(connection) => sqlx::Connection::close(*connection).await,
+            Inner::SqliteSnapshot(tx) => tx.rollback().await,
+            Inner::PostgresSnapshot(tx) => tx.rollback().await,
+        };
+        if let Err(error) = closed {
+            tracing::warn!("closing a database connection: {error}");
+        }
+    }
+}
+
+/// The pool of reading connections.
+pub(crate) enum Readers {
+    Sqlite(sqlx::SqlitePool),
+    Postgres(sqlx::PgPool),
+}
+
+impl Readers {
+    pub(crate) async fn query(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, Error> {
+        match self {
+            Readers::Sqlite(pool) => sqlite_rows(pool, sql, args).await,
+            Readers::Postgres(pool) => postgres_rows(pool, sql, args).await,
+        }
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Tx, Error> {
+        let inner = match self {
+            Readers::Sqlite(pool) => Inner::SqliteSnapshot(pool.begin().await?),
+            Readers::Postgres(pool) => {
+                let mut tx = pool.begin().await?;
+                sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut *tx).await?;
+                Inner::PostgresSnapshot(tx)
+            }
+        };
+        Ok(Tx { inner })
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Readers::Sqlite(pool) => pool.close().await,
+            Readers::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// `{rows}` as `count` groups of `N` placeholders that follow the `fixed` ones.
+fn expand<const N: usize>(sql: &str, fixed: usize, count: usize) -> String {
+    let mut groups = String::with_capacity(count * N * 6);
+    let mut next = fixed;
+    for row in 0..count {
+        groups.push_str(if row == 0 { "(" } else { ",(" });
+        for column in 0..N {
+            next += 1;
+            groups.push_str(if column == 0 { "?" } else { ",?" });
+            groups.push_str(&next.to_string());
+        }
+        groups.push(')');
+    }
+    sql.replace("{rows}", &groups)
+}
+
+async fn sqlite_rows<'e, E>(executor: E, sql: &str, args: &[Value]) -> Result<Vec<Row>, Error>
+where
+    E: Executor<'e, Database = sqlx::Sqlite>,
+{
+    let mut bound = sqlx::sqlite::SqliteArguments::default();
+    for value in args {
+        let added = match value {
+            Value::Int(value) => bound.add(*value),
+            Value::Text(value) => bound.add(value.clone()),
+            Value::Blob(value) => bound.add(value.to_vec()),
+            Value::NullInt => bound.add(None::<i64>),
+            Value::NullText => bound.add(None::<String>),
+            Value::NullBlob => bound.add(None::<Vec<u8>>),
+        };
+        added.map_err(|error| Error::Broken(error.to_string()))?;
+    }
+    let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    let rows = sqlx::query_with(sql, bound).fetch_all(executor).await?;
+    rows.iter().map(sqlite_row).collect()
+}
+
+fn sqlite_row(row: &sqlx::sqlite::SqliteRow) -> Result<Row, Error> {
+    let column = |index| -> Result<Value, sqlx::Error> {
+        let raw = row.try_get_raw(index)?;
+        if raw.is_null() {
+            return Ok(Value::NullInt);
+        }
+        let kind = raw.type_info();
+        Ok(match kind.name() {
+            "TEXT" => Value::Text(row.try_get_unchecked(index)?),
+            "BLOB" => Value::Blob(row.try_get_unchecked::<Vec<u8>, _>(index)?.into()),
+            _ => Value::Int(row.try_get_unchecked(index)?),
+        })
+    };
+    Ok(Row((0..row.columns().len()).map(column).collect::<Result<_, _>>()?))
+}
+
+async fn postgres_rows<'e, E>(executor: E, sql: &str, args: &[Value]) -> Result<Vec<Row>, Error>
+where
+    E: Executor<'e, Database = sqlx::Postgres>,
+{
+    let mut bound = sqlx::postgres::PgArguments::default();
+    for value in args {
+        let added = match value {
+            Value::Int(value) => bound.add(*value),
+            Value::Text(value) => bound.add(value.clone()),
+            Value::Blob(value) => bound.add(value.to_vec()),
+            Value::NullInt => bound.add(None::<i64>),
+            Value::NullText => bound.add(None::<String>),
+            Value::NullBlob => bound.add(None::<Vec<u8>>),
+        };
+        added.map_err(|error| Error::Broken(error.to_string()))?;
+    }
+    let sql = sqlx::AssertSqlSafe(sql.replace('?', "$"));
+    let rows = sqlx::query_with(sql, bound).fetch_all(executor).await?;
+    rows.iter().map(postgres_row).collect()
+}
+
+fn postgres_row(row: &sqlx::postgres::PgRow) -> Result<Row, Error> {
+    let column = |index: usize| -> Result<Value, Error> {
+        let raw = row.try_get_raw(index)?;
+        if raw.is_null() {
+            return Ok(Value::NullInt);
+        }
+        let kind = row.columns()[index].type_info().name();
+        Ok(match kind {
+            "INT8" => Value::Int(row.try_get(index)?),
+            "INT4" => Value::Int(row.try_get::<i32, _>(index)?.into()),
+            "BOOL" => Value::Int(row.try_get::<bool, _>(index)?.into()),
+            "TEXT" | "VARCHAR" | "NAME" => Value::Text(row.try_get(index)?),
+            "BYTEA" => Value::Blob(row.try_get::<Vec<u8>, _>(index)?.into()),
+            "VOID" => Value::NullInt,
+            other => return Err(Error::Broken(format!("column {index} is {other}: CAST it"))),
+        })
+    };
+    Ok(Row((0..row.columns().len()).map(column).collect::<Result<_, _>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn rows_are_numbered_after_the_fixed_values() {
+        assert_eq!(super::expand::<2>("VALUES {rows}", 1, 2), "VALUES (?2,?3),(?4,?5)");
+    }
+}
