@@ -1,1 +1,41 @@
+//! The words of mail: what the other crates talk about, and what can be known of a message from its bytes alone.
+//!
+//! | module | what | from |
+//! |---|---|---|
+//! | [`uid`] [`flags`] [`name`] [`mutf7`] [`special_use`] | identity, flags and mailboxes | RFC 9051 §2.3, §5.1, 5788, 6154, Maildir++ |
+//! | [`address`] [`path`] [`status`] | who, and what became of it | RFC 5321 §4.1.2, 3463 |
+//! | [`header`] [`encoded_word`] | fields, folding, decoded text | RFC 5322 §2.2, 2047 |
+//! | [`envelope`] [`mime`] | ENVELOPE and BODYSTRUCTURE, in one streaming pass | RFC 3501 §7.4.2, 2045, 2046, 2183, 2231 |
+//! | [`date`] [`trace`] | dates, `Received:`, `Return-Path:`, `Delivered-To:` | RFC 5322 §3.3, 5321 §4.4 |
+//! | [`line_ending`] | CRLF in the program, LF on the disk | |
+//!
+//! No socket, file, clock or runtime here. Everything that reads a message is *total*: a malformed message gives a poorer
+//! answer, never an error and never a panic; and bounded: depth, parts, header bytes, addresses (see [`mime::Limits`],
+//! [`envelope::MAX_ADDRESSES`]). Everything that reads a name or an address is *strict*.
+//!
+//! Left out: SMTPUTF8 (an address is ASCII), Unicode normalisation of mailbox names, decoding of bodies.
+//! `mail-parser` is used for dates and rare charsets only: it never sees more than one header value.
 #![forbid(unsafe_code)]
+
+pub mod address;
+pub mod date;
+pub mod flags;
+pub mod mutf7;
+pub mod name;
+pub mod path;
+pub mod special_use;
+pub mod status;
+pub mod trace;
+pub mod uid;
+pub mod encoded_word;
+pub mod header;
+pub mod line_ending;
+
+pub use address::{Address, BadAddress};
+pub use date::Date;
+pub use flags::{BadKeyword, Flags, Keyword};
+pub use name::{BadName, MailboxName};
+pub use path::{ForwardPath, ReversePath};
+pub use special_use::SpecialUse;
+pub use status::Status;
+pub use uid::{ModSeq, Uid, UidValidity};
