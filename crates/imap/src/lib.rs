@@ -1,1 +1,68 @@
 #![forbid(unsafe_code)]
+//! IMAP as spoken by a server, without a socket, file, clock or runtime.
+//!
+//! Implements RFC 3501 (§6 commands, §7 responses, §9 grammar), 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN,
+//! 3691 UNSELECT, 4315 UIDPLUS, 4959 SASL-IR, 5530 response codes, 6154 attributes in LIST, 7888 LITERAL-.
+//! Leaves out, so they are unknown commands or items and get `BAD`: ENABLE and what it switches on (CONDSTORE, QRESYNC,
+//! UTF8=ACCEPT, IMAP4rev2), LIST-EXTENDED, ESEARCH, SORT, THREAD, MOVE, BINARY, MULTIAPPEND, QUOTA, ACL, METADATA.
+//!
+//! # Where to look
+//! * [`command`]: what a client can say, one file a command; a [`Command`] that exists is valid, nothing later checks
+//!   its syntax again.
+//! * [`response`]: what a server can say, and how it is written.
+//! * [`session`]: the [`Session`] dialogue: lines, literals, continuations, bad commands, deadlines.
+//! * [`view`]: one session's sequence numbers, and what it must still be told.
+//! * [`Limits`]: every bound, with its reason.
+//!
+//! # A conversation, seen by the handler
+//! The handler answers with [`Response`]s inside `dialogue::Answer`; it never writes a tag, the session knows it.
+//! Below, `→` is what the handler gets, `←` what it answers. A tagged line is always the last answer of a command.
+//!
+//! * **Greeting.** The handler speaks first: `← Done(Condition(ok with Code::Capability))`, or
+//!   `← Close(Bye)` to turn the client away.
+//! * **Plain command.** `→ Command(c)`; `← Part(untagged)` any number; `← Done(Tagged)`. Prefer one
+//!   [`Response::Batch`] to many small parts: each answer crosses a channel.
+//! * **Reflex.** `→ Command{ body: CommandBody::Reflex(r) }` is what the session says by itself (a literal is welcome,
+//!   a syntax error): hand it back, `← r.answer()`, and go on. A reflex may be a `Close`; then end.
+//! * **FETCH with bodies.** Small answers: `← Part(Fetch(FetchLine{seq, items}))`. To stream a section:
+//!   `← Part(FetchBegin{seq, items})`, then for each body `← Part(FetchLiteral{label, length})`, `← Chunk(bytes)`
+//!   until exactly `length` octets went out, `← Part(FetchItems(items))` for more small items, and
+//!   `← Part(FetchEnd)`. A promise of octets that isn't kept can't be repaired: if the source fails half way,
+//!   `← Close(Bye)`; the session then writes nothing more (it would be read as message data) and closes.
+//! * **APPEND.** `→ Command(Append{mailbox, flags, date, size, ..})`. To refuse: `← Done(Tagged NO)`; the session keeps
+//!   the client's literal, if it is already on its way, from being read as commands. To accept: `← Go(Continue("OK"))`
+//!   (nothing is written if the client doesn't wait for it), then `→ Body(bytes)`… and `→ BodyEnd` once the
+//!   command is whole: commit, `← Done(Tagged OK)`. `→ Line(_)` in place of `BodyEnd` means that the literal was
+//!   followed by something else than the end of the line: drop the draft, `← Done(Tagged BAD)`. The handler may
+//!   answer `Done(NO)` in the middle of the body (disk full); the rest is swallowed. `→ Ended` drops the draft.
+//! * **AUTHENTICATE.** `→ Command(Authenticate{mechanism, initial})`; `← Go(Challenge(bytes))` writes `+ base64`,
+//!   `→ Line(raw)`: decode with [`command::authenticate::response`], whose error is a `Tagged` to be `Done` with.
+//!   Repeat; at last `← Done(Tagged::ok(..).entering(Entering::LoggedIn))`.
+//! * **LOGIN.** `← Done(Tagged::ok(..).entering(Entering::LoggedIn))` likewise. Only that moves the session's limits, deadlines
+//!   and legal commands.
+//! * **IDLE.** `→ Command(Idle)`; `← Go(Continue("idling"))`, `← Part(..)` as things happen, `→ Line(raw)`:
+//!   `← Done(OK)` if [`command::idle::is_done`], else `← Done(BAD)`.
+//! * **STARTTLS.** `→ Command(StartTls)`; `← Upgrade(Tagged OK)`, or `← Done(NO)`.
+//! * **LOGOUT.** `← Close(Batch[Bye, Tagged OK])`.
+//! * **Ended.** `→ Ended(Timeout | Stop)`: `← Close(Bye)` (C-08), after a `Done` if a command was under way and is
+//!   finished. `→ Ended(Peer)`: stop; an answer goes nowhere.
+//!
+//! Before login the session itself refuses what needs a login, and afterwards LOGIN, AUTHENTICATE and STARTTLS. Which
+//! mailbox is selected, and whether TLS is needed for a password, is the handler's to know.
+
+pub mod command;
+mod cursor;
+pub mod flags;
+mod limits;
+pub mod response;
+pub mod session;
+pub mod set;
+pub mod view;
+
+pub use command::{Command, CommandBody, Reflex, Tag};
+pub use flags::{FlagArguments, FlagNames};
+pub use limits::Limits;
+pub use response::{Code, Condition, Entering, FetchItem, FetchLine, Label, Response, Tagged};
+pub use session::Session;
+pub use set::SequenceSet;
+pub use view::View;

@@ -1,0 +1,20 @@
+//! COPY, UID COPY — RFC 3501 §6.4.7.
+
+use super::CommandBody;
+use crate::SequenceSet;
+use crate::cursor::{Bad, Cursor};
+use mail::MailboxName;
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Copy {
+    pub uid: bool,
+    pub set: SequenceSet,
+    pub to: MailboxName,
+}
+
+pub(crate) fn parse(cursor: &mut Cursor, uid: bool) -> Result<CommandBody, Bad> {
+    cursor.sp()?;
+    let set = SequenceSet::parse(cursor)?;
+    cursor.sp()?;
+    Ok(CommandBody::Copy(Copy { uid, set, to: cursor.mailbox()? }))
+}

@@ -1,0 +1,9 @@
+//! The commands whose one argument is a mailbox: SELECT, EXAMINE, CREATE, DELETE, SUBSCRIBE, UNSUBSCRIBE — RFC 3501 §6.3.1 to §6.3.7.
+
+use crate::cursor::{Bad, Cursor};
+use mail::MailboxName;
+
+pub(crate) fn parse(cursor: &mut Cursor) -> Result<MailboxName, Bad> {
+    cursor.sp()?;
+    cursor.mailbox()
+}

@@ -1,0 +1,199 @@
+//! What a client can say: one file a command, and the table that names them all.
+//!
+//! ```text
+//! command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF        RFC 3501 §9
+//! ```
+
+pub mod append;
+pub mod authenticate;
+pub mod copy;
+pub mod fetch;
+pub mod id;
+pub mod idle;
+pub mod list;
+pub mod login;
+pub mod mailbox;
+pub mod rename;
+pub mod search;
+pub mod status;
+pub mod store;
+pub mod uid;
+
+pub use append::Append;
+pub use authenticate::Authenticate;
+pub use copy::Copy;
+pub use fetch::Fetch;
+pub use list::{List, Pattern};
+pub use login::Login;
+pub use rename::Rename;
+pub use search::{Key, Search};
+pub use status::{Status, StatusItem};
+pub use store::Store;
+
+use crate::cursor::{Bad, Cursor};
+use crate::response::Response;
+use crate::{Limits, SequenceSet};
+use dialogue::Answer;
+use mail::MailboxName;
+
+/// The client's name for a command: 1 to 64 characters of `ASTRING-CHAR` except `+`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Tag(String);
+
+/// Longest tag taken: clients send 1 to 10 characters, and each is echoed and logged.
+const TAG: usize = 64;
+
+impl Tag {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The tag at the start of a line, whatever follows it; so that even a broken command is answered by name.
+    pub(crate) fn of_line(line: &[u8]) -> Option<Tag> {
+        let tag = crate::cursor::run(line, crate::cursor::is_tag_char);
+        let follows = line.get(tag.len()).copied();
+        let ends = matches!(follows, None | Some(b' ' | b'\r' | b'\n'));
+        if tag.is_empty() || tag.len() > TAG || !ends {
+            return None;
+        }
+        String::from_utf8(tag.to_vec()).ok().map(Tag)
+    }
+}
+
+/// A whole and valid command. (For APPEND: all of it but the message.)
+#[derive(Clone, PartialEq, Debug)]
+pub struct Command {
+    pub tag: Tag,
+    pub body: CommandBody,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum CommandBody {
+    // any state
+    Capability,
+    Noop,
+    Logout,
+    /// Field and value; empty for `ID NIL`.
+    Id(Vec<(String, Option<String>)>),
+    // not authenticated
+    StartTls,
+    Login(Login),
+    Authenticate(Authenticate),
+    // authenticated
+    Namespace,
+    List(List),
+    Lsub(List),
+    Subscribe(MailboxName),
+    Unsubscribe(MailboxName),
+    Select(MailboxName),
+    Examine(MailboxName),
+    Status(Status),
+    Create(MailboxName),
+    Delete(MailboxName),
+    Rename(Rename),
+    Append(Append),
+    Idle,
+    // selected
+    Check,
+    Close,
+    Unselect,
+    /// `None`: EXPUNGE. `Some`: UID EXPUNGE, only these UIDs (RFC 4315 §2.1).
+    Expunge(Option<SequenceSet>),
+    Fetch(Fetch),
+    Store(Store),
+    Copy(Copy),
+    Search(Search),
+    /// The session's own answer, on its way through the handler: give it back unchanged.
+    Reflex(Reflex),
+}
+
+/// What the session would write itself if reading could write: a `+` for a literal, a `BAD`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Reflex(pub(crate) Reaction);
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Reaction {
+    Continue,
+    Refuse(Response),
+    Close(Response),
+}
+
+impl Reflex {
+    /// The answer to hand back.
+    pub fn answer(self) -> Answer<Response> {
+        match self.0 {
+            Reaction::Continue => Answer::Go(Response::Continue("OK".into())),
+            Reaction::Refuse(response) => Answer::Done(response),
+            Reaction::Close(response) => Answer::Close(response),
+        }
+    }
+
+    /// Whether the conversation ends with it.
+    pub fn closes(&self) -> bool {
+        matches!(self.0, Reaction::Close(_))
+    }
+}
+
+/// When a command is legal, as far as the session knows: RFC 3501 §3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum When {
+    Any,
+    BeforeLogin,
+    AfterLogin,
+}
+
+type Arguments = fn(&mut Cursor) -> Result<CommandBody, Bad>;
+
+/// Every command: its name, when it is legal, how its arguments are read.
+const COMMANDS: &[(&str, When, Arguments)] = &[
+    ("CAPABILITY", When::Any, |_| Ok(CommandBody::Capability)),
+    ("NOOP", When::Any, |_| Ok(CommandBody::Noop)),
+    ("LOGOUT", When::Any, |_| Ok(CommandBody::Logout)),
+    ("ID", When::Any, id::parse),
+    ("STARTTLS", When::BeforeLogin, |_| Ok(CommandBody::StartTls)),
+    ("LOGIN", When::BeforeLogin, login::parse),
+    ("AUTHENTICATE", When::BeforeLogin, authenticate::parse),
+    ("NAMESPACE", When::AfterLogin, |_| Ok(CommandBody::Namespace)),
+    ("LIST", When::AfterLogin, |cursor| list::parse(cursor).map(CommandBody::List)),
+    ("LSUB", When::AfterLogin, |cursor| list::parse(cursor).map(CommandBody::Lsub)),
+    ("SUBSCRIBE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Subscribe)),
+    ("UNSUBSCRIBE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Unsubscribe)),
+    ("SELECT", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Select)),
+    ("EXAMINE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Examine)),
+    ("STATUS", When::AfterLogin, status::parse),
+    ("CREATE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Create)),
+    ("DELETE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Delete)),
+    ("RENAME", When::AfterLogin, rename::parse),
+    ("APPEND", When::AfterLogin, append::parse),
+    ("IDLE", When::AfterLogin, |_| Ok(CommandBody::Idle)),
+    ("CHECK", When::AfterLogin, |_| Ok(CommandBody::Check)),
+    ("CLOSE", When::AfterLogin, |_| Ok(CommandBody::Close)),
+    ("UNSELECT", When::AfterLogin, |_| Ok(CommandBody::Unselect)),
+    ("EXPUNGE", When::AfterLogin, |_| Ok(CommandBody::Expunge(None))),
+    ("FETCH", When::AfterLogin, |cursor| fetch::parse(cursor, false)),
+    ("STORE", When::AfterLogin, |cursor| store::parse(cursor, false)),
+    ("COPY", When::AfterLogin, |cursor| copy::parse(cursor, false)),
+    ("SEARCH", When::AfterLogin, |cursor| search::parse(cursor, false)),
+    ("UID", When::AfterLogin, uid::parse),
+];
+
+/// Reads a command without its final CRLF. Of a command that ends in a literal still to come (`…{5}CRLF` is all there
+/// is), says [`Bad::NeedsLiteral`], or returns the APPEND whose message it is.
+pub(crate) fn parse(line: &[u8], logged_in: bool, limits: &Limits) -> Result<Command, Bad> {
+    let tag = Tag::of_line(line).ok_or(Bad::syntax("A command begins with a tag"))?;
+    let mut cursor = Cursor::new(line.get(tag.0.len()..).unwrap_or_default(), limits);
+    cursor.sp().map_err(|_| Bad::syntax("A command follows the tag"))?;
+    let name = cursor.atom().map_err(|_| Bad::syntax("A command follows the tag"))?;
+    let (_, when, arguments) = COMMANDS
+        .iter()
+        .find(|(known, _, _)| known.as_bytes().eq_ignore_ascii_case(name))
+        .ok_or(Bad::syntax("Unknown command"))?;
+    match (when, logged_in) {
+        (When::BeforeLogin, true) => return Err(Bad::syntax("Already logged in")),
+        (When::AfterLogin, false) => return Err(Bad::syntax("Log in first")),
+        _ => {}
+    }
+    let body = arguments(&mut cursor)?;
+    cursor.end()?;
+    Ok(Command { tag, body })
+}

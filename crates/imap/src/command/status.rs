@@ -1,0 +1,58 @@
+//! STATUS — RFC 3501 §6.3.10.
+
+use super::CommandBody;
+use crate::cursor::{Bad, Cursor};
+use mail::MailboxName;
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Status {
+    pub mailbox: MailboxName,
+    /// Each once, in the order asked.
+    pub items: Vec<StatusItem>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StatusItem {
+    Messages,
+    Recent,
+    UidNext,
+    UidValidity,
+    Unseen,
+}
+
+impl StatusItem {
+    pub const ALL: [StatusItem; 5] =
+        [StatusItem::Messages, StatusItem::Recent, StatusItem::UidNext, StatusItem::UidValidity, StatusItem::Unseen];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            StatusItem::Messages => "MESSAGES",
+            StatusItem::Recent => "RECENT",
+            StatusItem::UidNext => "UIDNEXT",
+            StatusItem::UidValidity => "UIDVALIDITY",
+            StatusItem::Unseen => "UNSEEN",
+        }
+    }
+}
+
+pub(crate) fn parse(cursor: &mut Cursor) -> Result<CommandBody, Bad> {
+    cursor.sp()?;
+    let mailbox = cursor.mailbox()?;
+    cursor.sp()?;
+    cursor.expect(b'(')?;
+    let mut items = Vec::new();
+    loop {
+        let name = cursor.atom()?;
+        let item = StatusItem::ALL
+            .into_iter()
+            .find(|item| item.name().as_bytes().eq_ignore_ascii_case(name))
+            .ok_or(Bad::syntax("Unknown STATUS item"))?;
+        if !items.contains(&item) {
+            items.push(item);
+        }
+        if cursor.take(b')') {
+            return Ok(CommandBody::Status(Status { mailbox, items }));
+        }
+        cursor.sp()?;
+    }
+}

@@ -1,0 +1,49 @@
+//! STORE, UID STORE — RFC 3501 §6.4.6.
+//!
+//! ```text
+//! store = "STORE" SP sequence-set SP (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
+//! ```
+
+use super::CommandBody;
+use crate::SequenceSet;
+use crate::cursor::{Bad, Cursor};
+use crate::flags::FlagArguments;
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Store {
+    pub uid: bool,
+    pub set: SequenceSet,
+    pub change: Change,
+    /// `.SILENT`: the client doesn't want its own change told.
+    pub silent: bool,
+    pub flags: FlagArguments,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    Replace,
+    Add,
+    Remove,
+}
+
+pub(crate) fn parse(cursor: &mut Cursor, uid: bool) -> Result<CommandBody, Bad> {
+    cursor.sp()?;
+    let set = SequenceSet::parse(cursor)?;
+    cursor.sp()?;
+    let change = if cursor.take(b'+') {
+        Change::Add
+    } else if cursor.take(b'-') {
+        Change::Remove
+    } else {
+        Change::Replace
+    };
+    let silent = match cursor.atom()?.to_ascii_uppercase().as_slice() {
+        b"FLAGS" => false,
+        b"FLAGS.SILENT" => true,
+        _ => return Err(Bad::syntax("STORE changes FLAGS")),
+    };
+    cursor.sp()?;
+    let flags =
+        if cursor.peek() == Some(b'(') { FlagArguments::parse(cursor)? } else { FlagArguments::parse_bare(cursor)? };
+    Ok(CommandBody::Store(Store { uid, set, change, silent, flags }))
+}

@@ -1,0 +1,21 @@
+//! UID — RFC 3501 §6.4.8 and RFC 4315 §2.1: the commands that name messages by UID.
+
+use super::{CommandBody, copy, fetch, search, store};
+use crate::SequenceSet;
+use crate::cursor::{Bad, Cursor};
+
+pub(crate) fn parse(cursor: &mut Cursor) -> Result<CommandBody, Bad> {
+    cursor.sp()?;
+    let name = cursor.atom()?.to_ascii_uppercase();
+    match name.as_slice() {
+        b"FETCH" => fetch::parse(cursor, true),
+        b"STORE" => store::parse(cursor, true),
+        b"COPY" => copy::parse(cursor, true),
+        b"SEARCH" => search::parse(cursor, true),
+        b"EXPUNGE" => {
+            cursor.sp()?;
+            Ok(CommandBody::Expunge(Some(SequenceSet::parse(cursor)?)))
+        }
+        _ => Err(Bad::syntax("Unknown UID command")),
+    }
+}

@@ -1,0 +1,173 @@
+//! Response codes, the machine-readable half of a status: RFC 3501 §7.1, 4315 §3, 5530 §3; and the capability list.
+
+use super::{FlagList, Text, wire};
+use bytes::BytesMut;
+use mail::{Uid, UidValidity};
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Code {
+    /// Pops up a window in Outlook at each connection (C-10): sparingly.
+    Alert,
+    AlreadyExists,
+    /// One message appended: its UIDVALIDITY and UID.
+    AppendUid(UidValidity, Uid),
+    AuthenticationFailed,
+    AuthorizationFailed,
+    BadCharset(Vec<Text>),
+    Cannot,
+    Capability(Vec<Text>),
+    ClientBug,
+    Closed,
+    ContactAdmin,
+    /// UIDVALIDITY of the target, and pairs of source and target UID, ascending by source. Not for an empty copy.
+    CopyUid(UidValidity, Vec<(Uid, Uid)>),
+    Corruption,
+    Expired,
+    ExpungeIssued,
+    HasChildren,
+    InUse,
+    Limit,
+    NonExistent,
+    NoPerm,
+    OverQuota,
+    Parse,
+    /// The flags that last; `true`: keywords may be made (`\*`).
+    PermanentFlags(FlagList, bool),
+    PrivacyRequired,
+    ReadOnly,
+    ReadWrite,
+    ServerBug,
+    TooBig,
+    TryCreate,
+    /// May be 2³² when all are used, so no [`Uid`].
+    UidNext(u64),
+    UidValidity(UidValidity),
+    Unavailable,
+    UnknownCte,
+    /// Sequence number of the first message without `\Seen`.
+    Unseen(u32),
+}
+
+impl Code {
+    /// Without the brackets.
+    pub(crate) fn write(&self, out: &mut BytesMut) {
+        if let Some(name) = self.plain() {
+            out.extend_from_slice(name.as_bytes());
+            return;
+        }
+        match self {
+            Code::AppendUid(validity, uid) => wire::push(out, format_args!("APPENDUID {validity} {uid}")),
+            Code::BadCharset(charsets) => {
+                wire::push(out, format_args!("BADCHARSET ("));
+                for (index, charset) in charsets.iter().enumerate() {
+                    let space = if index > 0 { " " } else { "" };
+                    wire::push(out, format_args!("{space}"));
+                    wire::astring(out, charset.as_bytes());
+                }
+                out.extend_from_slice(b")");
+            }
+            Code::Capability(names) => {
+                out.extend_from_slice(b"CAPABILITY");
+                wire::spaced(out, names);
+            }
+            Code::CopyUid(validity, pairs) => {
+                wire::push(out, format_args!("COPYUID {validity} "));
+                uids(pairs.iter().map(|(from, _)| *from), out);
+                out.extend_from_slice(b" ");
+                uids(pairs.iter().map(|(_, to)| *to), out);
+            }
+            Code::PermanentFlags(flags, more) => {
+                out.extend_from_slice(b"PERMANENTFLAGS ");
+                flags.write_with(out, more.then_some("\\*"));
+            }
+            Code::UidNext(next) => wire::push(out, format_args!("UIDNEXT {next}")),
+            Code::UidValidity(validity) => wire::push(out, format_args!("UIDVALIDITY {validity}")),
+            Code::Unseen(number) => wire::push(out, format_args!("UNSEEN {number}")),
+            _ => {}
+        }
+    }
+
+    /// Codes without arguments.
+    fn plain(&self) -> Option<&'static str> {
+        Some(match self {
+            Code::Alert => "ALERT",
+            Code::AlreadyExists => "ALREADYEXISTS",
+            Code::AuthenticationFailed => "AUTHENTICATIONFAILED",
+            Code::AuthorizationFailed => "AUTHORIZATIONFAILED",
+            Code::Cannot => "CANNOT",
+            Code::ClientBug => "CLIENTBUG",
+            Code::Closed => "CLOSED",
+            Code::ContactAdmin => "CONTACTADMIN",
+            Code::Corruption => "CORRUPTION",
+            Code::Expired => "EXPIRED",
+            Code::ExpungeIssued => "EXPUNGEISSUED",
+            Code::HasChildren => "HASCHILDREN",
+            Code::InUse => "INUSE",
+            Code::Limit => "LIMIT",
+            Code::NonExistent => "NONEXISTENT",
+            Code::NoPerm => "NOPERM",
+            Code::OverQuota => "OVERQUOTA",
+            Code::Parse => "PARSE",
+            Code::PrivacyRequired => "PRIVACYREQUIRED",
+            Code::ReadOnly => "READ-ONLY",
+            Code::ReadWrite => "READ-WRITE",
+            Code::ServerBug => "SERVERBUG",
+            Code::TooBig => "TOOBIG",
+            Code::TryCreate => "TRYCREATE",
+            Code::Unavailable => "UNAVAILABLE",
+            Code::UnknownCte => "UNKNOWN-CTE",
+            _ => return None,
+        })
+    }
+}
+
+/// `uid-set` in the order given: only runs that ascend by one become ranges, so both sets of a COPYUID expand alike.
+fn uids(uids: impl Iterator<Item = Uid>, out: &mut BytesMut) {
+    let mut uids = uids.map(Uid::get).peekable();
+    let mut comma = "";
+    while let Some(first) = uids.next() {
+        let mut last = first;
+        while let Some(next) = uids.next_if(|next| last.checked_add(1) == Some(*next)) {
+            last = next;
+        }
+        wire::push(out, format_args!("{comma}{first}"));
+        if last != first {
+            wire::push(out, format_args!(":{last}"));
+        }
+        comma = ",";
+    }
+}
+
+/// What the capability list depends on.
+#[derive(Clone, Debug)]
+pub struct Announce<'a> {
+    pub logged_in: bool,
+    /// STARTTLS is possible now: before login, without TLS, with a certificate.
+    pub starttls: bool,
+    /// Names as in `AUTH=`; those that may be used now.
+    pub mechanisms: &'a [&'a str],
+    /// LOGIN is refused now (C-03).
+    pub login_disabled: bool,
+    /// Largest message APPEND takes, in octets (RFC 7889).
+    pub append_limit: u64,
+}
+
+/// The capability list: only what this crate's grammar knows.
+pub fn capabilities(announce: &Announce<'_>) -> Vec<Text> {
+    let mut names: Vec<Text> = vec!["IMAP4rev1".into(), "ID".into(), "LITERAL-".into()];
+    if announce.logged_in {
+        let more = ["IDLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS", "SPECIAL-USE"];
+        names.extend(more.map(Text::from));
+        names.push(format!("APPENDLIMIT={}", announce.append_limit).into());
+        return names;
+    }
+    names.push("SASL-IR".into());
+    if announce.starttls {
+        names.push("STARTTLS".into());
+    }
+    if announce.login_disabled {
+        names.push("LOGINDISABLED".into());
+    }
+    names.extend(announce.mechanisms.iter().map(|name| format!("AUTH={name}").into()));
+    names
+}

@@ -1,0 +1,82 @@
+//! Sequence sets: `1,3:5,9:*` — RFC 3501 §9 `sequence-set`. Whether the numbers mean sequence numbers or UIDs stands beside them.
+
+use crate::cursor::{Bad, Cursor};
+use std::fmt;
+use std::num::NonZeroU32;
+
+/// One end of a range.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bound {
+    Number(NonZeroU32),
+    /// `*`: the largest number in use.
+    Last,
+}
+
+/// Ranges in the order given; `4:2` is kept as sent and means `2:4`. Never empty.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SequenceSet(Vec<(Bound, Bound)>);
+
+impl SequenceSet {
+    pub fn ranges(&self) -> &[(Bound, Bound)] {
+        &self.0
+    }
+
+    /// From numbers in ascending order, made into ranges; `None` of nothing.
+    pub fn of_numbers(numbers: impl IntoIterator<Item = NonZeroU32>) -> Option<Self> {
+        let mut ranges: Vec<(NonZeroU32, NonZeroU32)> = Vec::new();
+        for number in numbers {
+            match ranges.last_mut() {
+                Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+                _ => ranges.push((number, number)),
+            }
+        }
+        let ranges: Vec<_> = ranges.into_iter().map(|(a, b)| (Bound::Number(a), Bound::Number(b))).collect();
+        (!ranges.is_empty()).then_some(SequenceSet(ranges))
+    }
+
+    pub(crate) fn parse(cursor: &mut Cursor) -> Result<Self, Bad> {
+        let mut ranges = Vec::new();
+        loop {
+            let first = bound(cursor)?;
+            let second = if cursor.take(b':') { bound(cursor)? } else { first };
+            ranges.push((first, second));
+            if !cursor.take(b',') {
+                return Ok(SequenceSet(ranges));
+            }
+            if ranges.len() >= cursor.limits.ranges {
+                return Err(Bad::limit("Too many ranges in the message set"));
+            }
+        }
+    }
+}
+
+fn bound(cursor: &mut Cursor) -> Result<Bound, Bad> {
+    if cursor.take(b'*') {
+        return Ok(Bound::Last);
+    }
+    cursor.nz_number().map(Bound::Number).map_err(|_| Bad::syntax("Invalid message set"))
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bound::Number(number) => number.fmt(f),
+            Bound::Last => f.write_str("*"),
+        }
+    }
+}
+
+impl fmt::Display for SequenceSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (first, last)) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            first.fmt(f)?;
+            if first != last {
+                write!(f, ":{last}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,356 @@
+//! One session's view of its mailbox: which sequence number the client believes each message has, and what it must still
+//! be told — RFC 3501 §2.3.1.2, §5.2, §7.4.
+//!
+//! The mailbox goes on; the view changes only by [`View::tell`]. In between it collects: messages that came, that vanished, whose
+//! flags changed. So every number a client sends is read in the numbering it was told (S-01), also of messages that are
+//! gone meanwhile (E-07).
+//!
+//! Memory: 32 bytes a message. Resolving a set and telling walk arrays; nothing is allocated for each message.
+
+use crate::flags::FlagNames;
+use crate::response::{FetchItem, FetchLine, FlagList, Response};
+use crate::set::{Bound, SequenceSet};
+use mail::{Flags, Uid};
+use std::ops::Range;
+use std::sync::Arc;
+
+pub struct View {
+    /// What the client was told, ascending by UID: the index is the sequence number less one.
+    told: Vec<Message>,
+    /// What it wasn't told of yet, ascending; all above the last of `told`.
+    arrived: Vec<Message>,
+    names: Arc<FlagNames>,
+    /// How many of `told` have `gone`.
+    gone: usize,
+    /// Whether any of `told` may have flags to report.
+    flagged: bool,
+    /// The number in the last RECENT line.
+    recent_told: u32,
+}
+
+/// A message as this session sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Message {
+    pub uid: Uid,
+    /// The flags it has now.
+    pub flags: Flags,
+    /// `\Recent` to this session.
+    pub recent: bool,
+    /// What the client believes.
+    told: Flags,
+    /// To be reported even though the flags are as told: a STORE asked.
+    report: bool,
+    /// Vanished from the mailbox, and the client doesn't know.
+    gone: bool,
+}
+
+impl Message {
+    pub fn new(uid: Uid, flags: Flags, recent: bool) -> Self {
+        Message { uid, flags, recent, told: flags, report: false, gone: false }
+    }
+
+    /// Expunged elsewhere, not yet told: its octets may be gone (E-07), a STORE passes it by (E-08).
+    pub fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    fn unreported(&self) -> bool {
+        !self.gone && (self.report || self.flags != self.told)
+    }
+}
+
+/// What happened in the mailbox since the last time, from whoever did it.
+#[derive(Clone, Default, Debug)]
+pub struct Changes {
+    /// In any order. One that is known already only gets its flags.
+    pub added: Vec<Message>,
+    pub flagged: Vec<(Uid, Flags)>,
+    pub vanished: Vec<Uid>,
+}
+
+/// Whether EXPUNGE may be sent now: `Later` in FETCH, STORE and SEARCH by sequence number (E-01).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expunge {
+    Now,
+    Later,
+}
+
+/// A sequence number that the client can't know: the command is `BAD` (S-08).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("no message with that sequence number")]
+pub struct NoSuchNumber;
+
+/// Messages chosen by a set: disjoint ascending ranges of indexes. Good until the next `tell(Expunge::Now)`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Chosen(Vec<Range<usize>>);
+
+impl Chosen {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    /// Whether a message with this sequence number is among them: for SEARCH.
+    pub fn contains(&self, seq: u32) -> bool {
+        let Some(index) = (seq as usize).checked_sub(1) else { return false };
+        let after = self.0.partition_point(|range| range.start <= index);
+        after.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|range| range.contains(&index))
+    }
+}
+
+impl View {
+    /// At SELECT: the client is being told all of it, so [`View::count`] and [`View::recent`] go into the answer.
+    pub fn new(messages: impl IntoIterator<Item = Message>, names: Arc<FlagNames>) -> Self {
+        let mut told: Vec<Message> = messages.into_iter().collect();
+        if !told.is_sorted_by(|a, b| a.uid < b.uid) {
+            told.sort_by_key(|message| message.uid);
+            told.dedup_by_key(|message| message.uid);
+        }
+        let mut view = View { told, arrived: Vec::new(), names, gone: 0, flagged: false, recent_told: 0 };
+        view.recent_told = view.recent();
+        view
+    }
+
+    /// How many messages the client knows of: its highest sequence number.
+    pub fn count(&self) -> u32 {
+        self.told.len() as u32 // UIDs are 32 bits, so there are no more
+    }
+
+    pub fn recent(&self) -> u32 {
+        self.told.iter().filter(|message| message.recent).count() as u32
+    }
+
+    /// For `[UNSEEN n]` of SELECT.
+    pub fn first_unseen(&self) -> Option<u32> {
+        let index = self.told.iter().position(|message| !message.flags.contains(Flags::SEEN))?;
+        Some(index as u32 + 1)
+    }
+
+    pub fn names(&self) -> &Arc<FlagNames> {
+        &self.names
+    }
+
+    /// New keywords in the account. `tell` doesn't announce them: send FLAGS first (E-12).
+    pub fn set_names(&mut self, names: Arc<FlagNames>) {
+        self.names = names;
+    }
+
+    pub fn message(&self, seq: u32) -> Option<&Message> {
+        self.told.get((seq as usize).checked_sub(1)?)
+    }
+
+    pub fn seq_of(&self, uid: Uid) -> Option<u32> {
+        self.index_of(uid).map(|index| index as u32 + 1)
+    }
+
+    fn index_of(&self, uid: Uid) -> Option<usize> {
+        self.told.binary_search_by_key(&uid, |message| message.uid).ok()
+    }
+
+    /// Every message the client knows of.
+    pub fn all(&self) -> Chosen {
+        if self.told.is_empty() { Chosen::default() } else { Chosen(std::iter::once(0..self.told.len()).collect()) }
+    }
+
+    /// The chosen messages with their sequence numbers, ascending.
+    pub fn messages<'v>(&'v self, chosen: &'v Chosen) -> impl Iterator<Item = (u32, &'v Message)> {
+        let range = |range: &Range<usize>| {
+            let messages = self.told.get(range.clone()).unwrap_or_default();
+            messages.iter().zip(range.start as u32 + 1..).map(|(message, seq)| (seq, message))
+        };
+        chosen.0.iter().flat_map(range)
+    }
+
+    /// Their UIDs, ascending; those that are gone too.
+    pub fn uids(&self, chosen: &Chosen) -> Vec<Uid> {
+        self.messages(chosen).map(|(_, message)| message.uid).collect()
+    }
+
+    /// Which messages a set means. By UID: unknown ones are passed by, and `999:*` has the last message (S-07). By number:
+    /// an unknown one is an error, but in a range with `*` it means up to the last.
+    pub fn resolve(&self, set: &SequenceSet, uid: bool) -> Result<Chosen, NoSuchNumber> {
+        let mut ranges = Vec::with_capacity(set.ranges().len());
+        for &(first, last) in set.ranges() {
+            let range = if uid { self.by_uid(first, last) } else { self.by_number(first, last)? };
+            if !range.is_empty() {
+                ranges.push(range);
+            }
+        }
+        Ok(Chosen(merged(ranges)))
+    }
+
+    fn by_uid(&self, first: Bound, last: Bound) -> Range<usize> {
+        let Some(highest) = self.told.last() else { return 0..0 };
+        let value = |bound| match bound {
+            Bound::Number(number) => number.get(),
+            Bound::Last => highest.uid.get(),
+        };
+        let (low, high) = ordered(value(first), value(last));
+        let start = self.told.partition_point(|message| message.uid.get() < low);
+        let end = self.told.partition_point(|message| message.uid.get() <= high);
+        start..end.max(start)
+    }
+
+    fn by_number(&self, first: Bound, last: Bound) -> Result<Range<usize>, NoSuchNumber> {
+        let count = self.count();
+        if count == 0 {
+            return Err(NoSuchNumber);
+        }
+        let open = first == Bound::Last || last == Bound::Last;
+        let value = |bound| match bound {
+            Bound::Number(number) if number.get() <= count => Ok(number.get()),
+            Bound::Number(_) if !open => Err(NoSuchNumber),
+            _ => Ok(count),
+        };
+        let (low, high) = ordered(value(first)?, value(last)?);
+        Ok(low as usize - 1..high as usize)
+    }
+
+    /// Takes in what happened. Nothing is told yet.
+    pub fn note(&mut self, changes: Changes) {
+        for message in changes.added {
+            self.note_added(message);
+        }
+        for (uid, flags) in changes.flagged {
+            self.note_flags(uid, flags);
+        }
+        self.note_vanished(changes.vanished);
+    }
+
+    fn note_added(&mut self, message: Message) {
+        let above_told = self.told.last().is_none_or(|last| last.uid < message.uid);
+        if !above_told {
+            return self.note_flags(message.uid, message.flags);
+        }
+        match self.arrived.binary_search_by_key(&message.uid, |known| known.uid) {
+            Ok(_) => self.note_flags(message.uid, message.flags),
+            Err(at) => self.arrived.insert(at, message), // nearly always the end
+        }
+    }
+
+    fn note_flags(&mut self, uid: Uid, flags: Flags) {
+        if let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index)) {
+            message.flags = flags;
+            self.flagged |= message.flags != message.told;
+        } else if let Ok(at) = self.arrived.binary_search_by_key(&uid, |message| message.uid)
+            && let Some(message) = self.arrived.get_mut(at)
+        {
+            (message.flags, message.told) = (flags, flags);
+        }
+    }
+
+    fn note_vanished(&mut self, mut vanished: Vec<Uid>) {
+        vanished.sort_unstable();
+        for &uid in &vanished {
+            if let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index))
+                && !message.gone
+            {
+                message.gone = true;
+                self.gone += 1;
+            }
+        }
+        // Never told of, so there is nothing to say.
+        self.arrived.retain(|message| vanished.binary_search(&message.uid).is_err());
+    }
+
+    /// After this session's own STORE: `rows` are the flags that came out, `change` what the client asked for. Not
+    /// silent: all are reported. Silent: the client takes its own change for granted, so only what another session
+    /// changed meanwhile is (E-05, E-06).
+    pub fn stored(&mut self, rows: &[(Uid, Flags)], change: impl Fn(Flags) -> Flags, silent: bool) {
+        for &(uid, flags) in rows {
+            let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index)) else { continue };
+            message.flags = flags;
+            message.report |= !silent;
+            if silent {
+                message.told = change(message.told);
+            }
+            self.flagged |= message.unreported();
+        }
+    }
+
+    /// The handler showed a message's flags in a FETCH of its own.
+    pub fn shown(&mut self, uid: Uid) {
+        if let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index)) {
+            message.told = message.flags;
+            message.report = false;
+        }
+    }
+
+    /// Whether `tell` would have something to say.
+    pub fn has_news(&self, expunge: Expunge) -> bool {
+        (expunge == Expunge::Now && self.gone > 0) || !self.arrived.is_empty() || self.flagged
+    }
+
+    /// What the client must hear, in an order it can follow: EXPUNGE, EXISTS and RECENT, FETCH with FLAGS (and UID, in UID
+    /// commands). From now on the client knows.
+    pub fn tell(&mut self, expunge: Expunge, uid: bool) -> Vec<Response> {
+        let mut lines = Vec::new();
+        if expunge == Expunge::Now {
+            self.tell_gone(&mut lines);
+        }
+        if !self.arrived.is_empty() {
+            self.told.append(&mut self.arrived);
+            lines.push(Response::Exists(self.count()));
+        }
+        let exists_told = matches!(lines.last(), Some(Response::Exists(_)));
+        // An EXPUNGE of recent messages lowers the number too; Dovecot and Cyrus then say so.
+        if !lines.is_empty() {
+            let recent = self.recent();
+            if exists_told || recent != self.recent_told {
+                lines.push(Response::Recent(recent));
+                self.recent_told = recent;
+            }
+        }
+        if std::mem::take(&mut self.flagged) {
+            self.tell_flags(uid, &mut lines);
+        }
+        lines
+    }
+
+    /// Descending: then each number is right at its moment without further thought (S-03).
+    fn tell_gone(&mut self, lines: &mut Vec<Response>) {
+        if self.gone == 0 {
+            return;
+        }
+        let gone = self.told.iter().enumerate().rev().filter(|(_, message)| message.gone);
+        lines.extend(gone.map(|(index, _)| Response::Expunge(index as u32 + 1)));
+        self.told.retain(|message| !message.gone);
+        self.gone = 0;
+    }
+
+    fn tell_flags(&mut self, uid: bool, lines: &mut Vec<Response>) {
+        for (message, seq) in self.told.iter_mut().zip(1u32..) {
+            if !message.unreported() {
+                continue;
+            }
+            message.told = message.flags;
+            message.report = false;
+            let flags = FlagList { flags: message.flags, recent: message.recent, names: self.names.clone() };
+            let mut items = vec![FetchItem::Flags(flags)];
+            if uid {
+                items.insert(0, FetchItem::Uid(message.uid));
+            }
+            lines.push(Response::Fetch(FetchLine { seq, items }));
+        }
+    }
+}
+
+fn ordered(a: u32, b: u32) -> (u32, u32) {
+    (a.min(b), a.max(b))
+}
+
+/// Sorted, overlapping and touching ones joined: each message is chosen once.
+fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut joined: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
