@@ -197,15 +197,17 @@ impl DiskWriter {
 }
 
 fn relabel(file: &File, letters: &str, finder: &mut Finder) -> Result<(), Error> {
+    let folder = file.folder.path();
     finder.with(file, |path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let (base, info) = split_info(&name);
         let info = merge_info(info.unwrap_or_default(), letters);
+        // unread mail without flags belongs in new/; mutt leaves flagged mail there too, as `new/<base>:2,F`
         let in_new = path.parent().is_some_and(|parent| parent.ends_with("new"));
-        if in_new && info.is_empty() {
-            return fs::symlink_metadata(path).map(drop);
-        }
-        let target = file.folder.path().join("cur").join(format!("{base}:2,{info}"));
+        let target = match in_new && info.is_empty() {
+            true => folder.join("new").join(base),
+            false => folder.join("cur").join(format!("{base}:2,{info}")),
+        };
         match target == path {
             true => fs::symlink_metadata(path).map(drop),
             false => fs::rename(path, &target),

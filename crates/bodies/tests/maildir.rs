@@ -253,6 +253,7 @@ async fn flags_decide_between_new_and_cur() {
     let at = || folder_files(&world);
     place(&world, placement(&folder, &sealed, "", false)).await.expect("placed");
     assert_eq!(at(), [format!("new/{base}")]);
+    fs::rename(world.root.path().join(format!("mail/alice/new/{base}")), world.root.path().join(format!("mail/alice/new/{base}:2,F"))).expect("as mutt does");
     for (old, new, expected) in [("", "", format!("new/{base}")), ("", "S", format!("cur/{base}:2,S")), ("S", "S", format!("cur/{base}:2,S")), ("S", "", format!("cur/{base}:2,")), ("", "FT", format!("cur/{base}:2,FT"))] {
         folder.rename_flags(&base, old, new).await.expect("relabelled");
         assert_eq!(at(), [expected]);
@@ -457,29 +458,33 @@ async fn a_draft_whose_write_was_cancelled_cannot_be_sealed() {
     assert!(matches!(draft.sealed().await, Err(Error::Broken { .. })));
 }
 
+/// Mutt finds the message by its subject, flags it and saves the folder; we read the flag in the name.
 #[tokio::test]
-async fn mutt_reads_what_we_place() {
-    if Command::new("mutt").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-        eprintln!("skipped: mutt_reads_what_we_place (mutt is not installed)");
+async fn mutt_reads_what_we_place_and_we_read_what_mutt_leaves() {
+    let installed = |program: &str| Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !installed("mutt") || !installed("script") {
+        eprintln!("skipped: mutt_reads_what_we_place_and_we_read_what_mutt_leaves (needs mutt and script)");
         return;
     }
     let world = World::new();
     let folder = world.folder("");
-    let sealed = world.sealed(b"From: a@example.test\r\nSubject: needle\r\n\r\nhay\r\n").await;
-    place(&world, placement(&folder, &sealed, "", false)).await.expect("placed");
+    for (uid, subject) in [(1, "hay"), (2, "needle")] {
+        let sealed = world.sealed(format!("From: a@example.test\r\nSubject: {subject}\r\n\r\nx\r\n").as_bytes()).await;
+        folder.place(sealed.source(), sealed.file_name(SEC, uid), "", 5).await.expect("placed");
+    }
     let home = world.root.path().join("mail/alice");
-    let run = Command::new("mutt")
-        .args(["-n", "-F", "/dev/null", "-f"])
-        .arg(&home)
-        .args(["-e", "push '<tag-pattern>~s needle<enter><tag-prefix><set-flag>!<sync-mailbox><exit>'"])
-        .env("TERM", "xterm")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    eprintln!("mutt ended with {run:?}");
-    let base = sealed.file_name(SEC, 7).to_string();
-    assert_eq!(all(folder.open(&base, "").await.expect("found wherever mutt put it")).await.len() as u64, sealed.size);
+    let rc = world.root.path().join("muttrc");
+    let settings = "set folder=/tmp\nset record=\"\"\nset quit=yes\nset move=no\nset header_cache=\"\"\npush \"<limit>~s needle<enter><flag-message><sync-mailbox><exit>\"\n";
+    fs::write(&rc, settings).expect("written");
+    let mutt = format!("timeout 20 mutt -n -F {} -f {}", rc.display(), home.display());
+    let run = Command::new("script").args(["-qec", &mutt, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null()).stdout(Stdio::null()).status();
+    assert!(run.expect("script").success());
+    let entries = folder.scan().await.expect("scanned").entries;
+    let flagged: Vec<Option<u32>> = entries.iter().filter(|entry| entry.letters.contains('F')).map(|entry| FileName::parse(&entry.base).map(|name| name.uid)).collect();
+    assert_eq!((entries.len(), flagged), (2, vec![Some(2)]), "{:?}", folder_files(&world));
+    let needle = entries.iter().find(|entry| entry.letters.contains('F')).expect("flagged");
+    folder.rename_flags(&needle.base, "", "").await.expect("relabelled");
+    assert!(folder.scan().await.expect("scanned").entries.iter().all(|entry| entry.letters.is_empty()));
 }
 
 /// A full disk leaves nothing behind, and works again once there is room.
