@@ -1,0 +1,86 @@
+//! The byte stream of a session: in clear, in a handshake, under TLS, or gone.
+
+use crate::peer::TlsInfo;
+use crate::tls::End;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::{Accept, Connect, TlsStream};
+
+pub(crate) enum Wire<S> {
+    Plain(S),
+    Accepting(Box<Accept<S>>),
+    Connecting(Box<Connect<S>>),
+    Tls(Box<TlsStream<S>>),
+    Gone,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    /// Begins a handshake on a stream in clear; `false` if it is not in clear.
+    pub(crate) fn upgrade(&mut self, end: &End) -> bool {
+        *self = match std::mem::replace(self, Wire::Gone) {
+            Wire::Plain(stream) => match end {
+                End::Server(tls) => Wire::Accepting(Box::new(tls.acceptor().accept(stream))),
+                End::Client(tls) => Wire::Connecting(Box::new(tls.connect(stream))),
+            },
+            _ => return false,
+        };
+        true
+    }
+
+    pub(crate) fn is_shaking(&self) -> bool {
+        matches!(self, Wire::Accepting(_) | Wire::Connecting(_))
+    }
+
+    /// Goes on with the handshake.
+    pub(crate) fn poll_shake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TlsInfo>> {
+        let (stream, info) = match self {
+            Wire::Accepting(accept) => {
+                let stream = ready!(Pin::new(accept).poll(cx))?;
+                let info = TlsInfo::of(stream.get_ref().1, stream.get_ref().1.server_name());
+                (TlsStream::Server(stream), info)
+            }
+            Wire::Connecting(connect) => {
+                let stream = ready!(Pin::new(connect).poll(cx))?;
+                let info = TlsInfo::of(stream.get_ref().1, None);
+                (TlsStream::Client(stream), info)
+            }
+            _ => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        };
+        *self = Wire::Tls(Box::new(stream));
+        Poll::Ready(Ok(info))
+    }
+
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Wire::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Wire::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            _ => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Wire::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
+            Wire::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
+            _ => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Wire::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Wire::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            _ => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Wire::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Wire::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+}
