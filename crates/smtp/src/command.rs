@@ -21,8 +21,8 @@ pub enum Command {
     Quit,
     /// `Upgrade(`[`Reply::READY_FOR_TLS`]`)`; all that was learnt in clear is to be forgotten.
     StartTls,
-    /// `Go(`[`Reply::challenge`]`)` asks for a `Line`, which comes decoded, or a [`Decided`] in its place when the client
-    /// cancelled or cannot write base64; `Done` ends the exchange, with success if positive.
+    /// `Go(`[`Reply::challenge`]`)` asks for a `Line`, which comes as it stands there (base64, or `*` to give up), or a
+    /// [`Decided`] in its place when it was no line; `Done` ends the exchange, with success if positive.
     Auth(Auth),
     /// The grammar knows the answer; the handler only passes it on ([`Decided::answer`]).
     Decided(Decided),

@@ -59,10 +59,10 @@ impl Reply {
     pub(crate) const AUTH_TWICE: Reply = Reply::fixed(503, Status(5, 5, 1), "Error: already authenticated");
     pub(crate) const AUTH_NEEDS_TLS: Reply =
         Reply::fixed(538, Status(5, 7, 11), "Encryption required for requested authentication mechanism");
-    pub(crate) const AUTH_UNKNOWN: Reply =
+    pub const AUTH_UNKNOWN: Reply =
         Reply::fixed(504, Status(5, 5, 4), "Error: unrecognized authentication mechanism");
-    pub(crate) const AUTH_ABORTED: Reply = Reply::fixed(501, Status(5, 7, 0), "Authentication aborted");
-    pub(crate) const AUTH_NOT_BASE64: Reply = Reply::fixed(501, Status(5, 5, 2), "Error: cannot decode base64");
+    pub const AUTH_ABORTED: Reply = Reply::fixed(501, Status(5, 7, 0), "Authentication aborted");
+    pub const AUTH_NOT_BASE64: Reply = Reply::fixed(501, Status(5, 5, 2), "Error: cannot decode base64");
     pub(crate) const AUTH_TOO_LONG: Reply = Reply::fixed(500, Status(5, 5, 6), "Error: authentication exchange line too long");
     pub(crate) const OUT_OF_STEP: Reply = Reply::fixed(554, Status(5, 5, 0), "Error: SMTP protocol synchronization");
     pub(crate) const NOT_HTTP: Reply =
@@ -157,8 +157,8 @@ impl fmt::Display for Reply {
 
 /// The character if it may stand in a reply or a log line, else `?`.
 pub(crate) fn printable(c: char) -> u8 {
-    match u8::try_from(c) {
-        Ok(byte @ b' '..=b'~') => byte,
+    match c {
+        ' '..='~' => c as u8,
         _ => b'?',
     }
 }

@@ -7,7 +7,7 @@
 use crate::command::Decided;
 use crate::reply::shown;
 use crate::state::{Asked, Known, State, Step, idle};
-use crate::verb::{self, Client, Malformed, UNKNOWN, Verb, auth};
+use crate::verb::{self, Client, Malformed, UNKNOWN, Verb};
 use crate::{Command, Reply, Settings};
 use bytes::{Bytes, BytesMut};
 use dialogue::dots::Seen;
@@ -157,21 +157,16 @@ impl Session {
             self.phase = Phase::Exchange(client);
             return None;
         };
-        let response = match line.fault {
-            None => auth::response(&line.text),
-            Some(Fault::TooLong) => Err(Reply::AUTH_TOO_LONG),
-            Some(fault) => Err(self.faulty(fault)),
-        };
-        match response {
-            Ok(response) => {
+        let reply = match line.fault {
+            None => {
                 self.phase = Phase::Responded(client);
-                Some(Event::Line(response))
+                return Some(Event::Line(line.text));
             }
-            Err(reply) => {
-                let last = line.fault == Some(Fault::BareLf);
-                self.decide(idle(client), Decided { verb: "AUTH", reply, last, said: None }, false)
-            }
-        }
+            Some(Fault::TooLong) => Reply::AUTH_TOO_LONG,
+            Some(fault) => self.faulty(fault),
+        };
+        let last = line.fault == Some(Fault::BareLf);
+        self.decide(idle(client), Decided { verb: "AUTH", reply, last, said: None }, false)
     }
 
     fn body(&mut self, mut body: Body, input: &mut BytesMut) -> Option<Event<Command>> {

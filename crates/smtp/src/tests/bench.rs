@@ -3,6 +3,8 @@
 //! It refuses senders and recipients whose local part is `refused`, and what begins with `spam`; DATA from `nodata`; the
 //! password is `secret`. It panics when the session asks what it must not ask.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use crate::{Command, Decided, Reply, Session, Settings};
 use bytes::{Bytes, BytesMut};
 use dialogue::{Answer, Dialogue, Ended, Event};
@@ -195,7 +197,10 @@ impl Bench {
         let Some(response) = response else {
             return Answer::Go(Reply::challenge(if self.mechanism == "LOGIN" { b"Username:" } else { b"" }));
         };
-        if self.mechanism == "LOGIN" && response == "user" {
+        let Ok(response) = STANDARD.decode(&response) else {
+            return Answer::Done(if response == "*" { Reply::AUTH_ABORTED } else { Reply::AUTH_NOT_BASE64 });
+        };
+        if self.mechanism == "LOGIN" && response == b"user" {
             return Answer::Go(Reply::challenge(b"Password:"));
         }
         match response.ends_with(b"secret") {

@@ -5,7 +5,7 @@
 //! command = verb [ SP argument ] CRLF             ; verbs in any case
 //! ```
 
-pub(crate) mod auth;
+mod auth;
 mod data;
 pub(crate) mod hello;
 mod help;
