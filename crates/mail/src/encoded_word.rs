@@ -66,6 +66,11 @@ pub fn guess(bytes: &[u8]) -> String {
     }
 }
 
+/// Octets of the encoded word at the very start, if there is one.
+pub(crate) fn encoded_word_length(text: &[u8]) -> Option<usize> {
+    EncodedWord::at(text).map(|(_, after)| text.len() - after.len())
+}
+
 /// What adjacent words of one charset have given so far.
 struct Run {
     charset: Vec<u8>,

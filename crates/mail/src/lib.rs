@@ -28,11 +28,13 @@ pub mod status;
 pub mod trace;
 pub mod uid;
 pub mod encoded_word;
+pub mod envelope;
 pub mod header;
 pub mod line_ending;
 
 pub use address::{Address, BadAddress};
 pub use date::Date;
+pub use envelope::{Envelope, EnvelopeAddress};
 pub use flags::{BadKeyword, Flags, Keyword};
 pub use name::{BadName, MailboxName};
 pub use path::{ForwardPath, ReversePath};
