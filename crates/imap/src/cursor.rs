@@ -43,12 +43,14 @@ impl Bad {
 
 pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
+    /// Not whole: behind the text comes the literal it ends in.
+    whole: bool,
     pub limits: &'a Limits,
 }
 
 impl<'a> Cursor<'a> {
-    pub fn new(text: &'a [u8], limits: &'a Limits) -> Self {
-        Cursor { rest: text, limits }
+    pub fn new(text: &'a [u8], whole: bool, limits: &'a Limits) -> Self {
+        Cursor { rest: text, whole, limits }
     }
 
     pub fn peek(&self) -> Option<u8> {
@@ -217,7 +219,7 @@ impl<'a> Cursor<'a> {
     /// `literal = "{" number ["+"] "}" CRLF *CHAR8`; its octets lie in the command.
     fn literal(&mut self) -> Result<&'a [u8], Bad> {
         let (size, _) = self.literal_header()?;
-        if self.at_end() && size > 0 {
+        if self.at_end() && !self.whole {
             return Err(Bad::NeedsLiteral);
         }
         let octets = usize::try_from(size).ok().and_then(|size| self.rest.get(..size));

@@ -23,7 +23,9 @@
 //! * **Plain command.** `→ Command(c)`; `← Part(untagged)` any number; `← Done(Tagged)`. Prefer one
 //!   [`Response::Batch`] to many small parts: each answer crosses a channel.
 //! * **Reflex.** `→ Command{ body: CommandBody::Reflex(r) }` is what the session says by itself (a literal is welcome,
-//!   a syntax error): hand it back, `← r.answer()`, and go on. A reflex may be a `Close`; then end.
+//!   a syntax error): hand it back, `← r.answer()`, and go on. It may come in place of any event, also of `BodyEnd` or
+//!   `Line`: then the APPEND, the exchange or the IDLE under way is over and answered by it, drop what you have. If
+//!   `r.closes()`, it is the end.
 //! * **FETCH with bodies.** Small answers: `← Part(Fetch(FetchLine{seq, items}))`. To stream a section:
 //!   `← Part(FetchBegin{seq, items})`, then for each body `← Part(FetchLiteral{label, length})`, `← Chunk(bytes)`
 //!   until exactly `length` octets went out, `← Part(FetchItems(items))` for more small items, and
@@ -32,16 +34,15 @@
 //! * **APPEND.** `→ Command(Append{mailbox, flags, date, size, ..})`. To refuse: `← Done(Tagged NO)`; the session keeps
 //!   the client's literal, if it is already on its way, from being read as commands. To accept: `← Go(Continue("OK"))`
 //!   (nothing is written if the client doesn't wait for it), then `→ Body(bytes)`… and `→ BodyEnd` once the
-//!   command is whole: commit, `← Done(Tagged OK)`. `→ Line(_)` in place of `BodyEnd` means that the literal was
-//!   followed by something else than the end of the line: drop the draft, `← Done(Tagged BAD)`. The handler may
-//!   answer `Done(NO)` in the middle of the body (disk full); the rest is swallowed. `→ Ended` drops the draft.
+//!   command is whole: commit, `← Done(Tagged OK)`. No answer within the body: if the disk is full, read on and
+//!   say so after `BodyEnd`. A `Reflex` or `Ended` in place of `BodyEnd` drops the draft.
 //! * **AUTHENTICATE.** `→ Command(Authenticate{mechanism, initial})`; `← Go(Challenge(bytes))` writes `+ base64`,
-//!   `→ Line(raw)`: decode with [`command::authenticate::response`], whose error is a `Tagged` to be `Done` with.
+//!   `→ Line(bytes)` is the client's answer, decoded already (`*` and bad base64 come as a `Reflex`).
 //!   Repeat; at last `← Done(Tagged::ok(..).entering(Entering::LoggedIn))`.
 //! * **LOGIN.** `← Done(Tagged::ok(..).entering(Entering::LoggedIn))` likewise. Only that moves the session's limits, deadlines
 //!   and legal commands.
-//! * **IDLE.** `→ Command(Idle)`; `← Go(Continue("idling"))`, `← Part(..)` as things happen, `→ Line(raw)`:
-//!   `← Done(OK)` if [`command::idle::is_done`], else `← Done(BAD)`.
+//! * **IDLE.** `→ Command(Idle)`; `← Go(Continue("idling"))`, `← Part(..)` as things happen, `→ Line(_)`, which is always DONE:
+//!   `← Done(OK)`. (Anything else the client says is a `Reflex`.)
 //! * **STARTTLS.** `→ Command(StartTls)`; `← Upgrade(Tagged OK)`, or `← Done(NO)`.
 //! * **LOGOUT.** `← Close(Batch[Bye, Tagged OK])`.
 //! * **Ended.** `→ Ended(Timeout | Stop)`: `← Close(Bye)` (C-08), after a `Done` if a command was under way and is

@@ -2,7 +2,6 @@
 
 use super::CommandBody;
 use crate::cursor::{Bad, Cursor};
-use crate::response::Tagged;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -40,13 +39,12 @@ pub(crate) fn parse(cursor: &mut Cursor) -> Result<CommandBody, Bad> {
     Ok(CommandBody::Authenticate(Authenticate { mechanism, initial }))
 }
 
-/// What the client answered to a challenge, from the raw line; or how the command ends: `*` cancels, and only strict
-/// base64 is read (C-05).
-pub fn response(line: &[u8]) -> Result<Vec<u8>, Tagged> {
+/// What the client answered to a challenge: `*` cancels, and only strict base64 is read (C-05).
+pub(crate) fn response(line: &[u8]) -> Result<Vec<u8>, Bad> {
     if line == b"*" {
-        return Err(Tagged::bad("Authentication cancelled"));
+        return Err(Bad::syntax("Authentication cancelled"));
     }
-    STANDARD.decode(line).map_err(|_| Tagged::bad("Invalid base64"))
+    STANDARD.decode(line).map_err(|_| Bad::syntax("Invalid base64"))
 }
 
 fn decode(encoded: &[u8]) -> Result<Vec<u8>, Bad> {

@@ -48,6 +48,10 @@ impl Tag {
         &self.0
     }
 
+    pub(crate) fn constant(tag: &str) -> Tag {
+        Tag(tag.to_owned())
+    }
+
     /// The tag at the start of a line, whatever follows it; so that even a broken command is answered by name.
     pub(crate) fn of_line(line: &[u8]) -> Option<Tag> {
         let tag = crate::cursor::run(line, crate::cursor::is_tag_char);
@@ -177,11 +181,11 @@ const COMMANDS: &[(&str, When, Arguments)] = &[
     ("UID", When::AfterLogin, uid::parse),
 ];
 
-/// Reads a command without its final CRLF. Of a command that ends in a literal still to come (`…{5}CRLF` is all there
-/// is), says [`Bad::NeedsLiteral`], or returns the APPEND whose message it is.
-pub(crate) fn parse(line: &[u8], logged_in: bool, limits: &Limits) -> Result<Command, Bad> {
+/// Reads a command. `whole`: all of it is there, without its final CRLF. Not `whole`: it ends in a literal still to come
+/// (`…{5}CRLF`); says [`Bad::NeedsLiteral`], or returns the APPEND whose message it is, or what is wrong so far.
+pub(crate) fn parse(line: &[u8], whole: bool, logged_in: bool, limits: &Limits) -> Result<Command, Bad> {
     let tag = Tag::of_line(line).ok_or(Bad::syntax("A command begins with a tag"))?;
-    let mut cursor = Cursor::new(line.get(tag.0.len()..).unwrap_or_default(), limits);
+    let mut cursor = Cursor::new(line.get(tag.0.len()..).unwrap_or_default(), whole, limits);
     cursor.sp().map_err(|_| Bad::syntax("A command follows the tag"))?;
     let name = cursor.atom().map_err(|_| Bad::syntax("A command follows the tag"))?;
     let (_, when, arguments) = COMMANDS
@@ -195,5 +199,8 @@ pub(crate) fn parse(line: &[u8], logged_in: bool, limits: &Limits) -> Result<Com
     }
     let body = arguments(&mut cursor)?;
     cursor.end()?;
+    if whole == matches!(body, CommandBody::Append(_)) {
+        return Err(Bad::syntax("Literal expected")); // only APPEND ends in a literal, and it does
+    }
     Ok(Command { tag, body })
 }

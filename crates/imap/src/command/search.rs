@@ -21,7 +21,7 @@ pub struct Search {
 /// A calendar day, without time or zone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Day {
-    pub year: u16,
+    pub year: i32,
     /// 1 to 12.
     pub month: u8,
     /// 1 to 31, and no more than the month has.
@@ -255,11 +255,11 @@ fn day_of_text(text: &str) -> Option<Day> {
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let mut fields = text.split('-');
     let (day, month, year) = (fields.next()?, fields.next()?, fields.next()?);
-    if fields.next().is_some() || !(1..=2).contains(&day.len()) || year.len() != 4 {
+    if fields.next().is_some() || !(1..=2).contains(&day.len()) || year.len() != 4 || !year.bytes().chain(day.bytes()).all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let month = MONTHS.iter().position(|name| name.eq_ignore_ascii_case(month))? as u8 + 1;
-    let (day, year): (u8, u16) = (day.parse().ok()?, year.parse().ok()?);
+    let (day, year): (u8, i32) = (day.parse().ok()?, year.parse().ok()?);
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {
         2 => 28 + u8::from(leap),

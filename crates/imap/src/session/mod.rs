@@ -1,0 +1,455 @@
+//! The server's end of an IMAP connection as a [`Dialogue`].
+//!
+//! ```text
+//!            ┌─────────────── Done ◄───────────────────────────────────────────┐
+//! Greeting ──┤                                                                 │
+//!            └► Reading ──command──► Running ──Go──► Body ──► Tail ──BodyEnd──► Running
+//!                │  ▲                  │  ▲ └──Go──► Exchange (SASL, IDLE) ──Line──┘
+//!        literal │  │ Go               │  └─ reflex ─ Skipping (the rest of a refused command)
+//!                ▼  │                  ├─Upgrade─► Upgrading ─► Reading
+//!               Asking                 └─Close───► Closed
+//! ```
+//!
+//! What is skipped: after a refusal, whatever the client has sent or will send without waiting belongs to the refused command,
+//! and must never be read as commands (RFC 7888 §4, A-03).
+
+mod assembly;
+mod skip;
+
+use crate::command::{self, Command, CommandBody, Reaction, Reflex, Tag};
+use crate::cursor::Bad;
+use crate::response::{Code, Entering, Response, Tagged};
+use crate::{Limits, command::authenticate, command::idle};
+use assembly::{Assembly, Found};
+use bytes::{Bytes, BytesMut};
+use dialogue::{Answer, BareLf, Counted, Dialogue, Ended, Event, Lines, Wants};
+use skip::{Skip, Skipped};
+use std::time::{Duration, Instant};
+
+pub struct Session {
+    limits: Limits,
+    state: State,
+    logged_in: bool,
+    /// TLS stands.
+    secured: bool,
+    /// Syntax errors in a row.
+    errors: u32,
+    connected: Instant,
+    deadline: Instant,
+    /// Octets of a literal announced in a FETCH answer and not yet sent.
+    owed: u64,
+}
+
+enum State {
+    /// The handler speaks first.
+    Greeting,
+    /// Waiting for a command, or for more of one.
+    Reading(Assembly),
+    /// A literal of the command waits for its `+`.
+    Asking(Assembly, usize),
+    /// The handler is at work.
+    Running { tag: Option<Tag>, then: Then },
+    /// The message of an APPEND.
+    Body { tag: Option<Tag>, left: Counted },
+    /// What follows the message: the end of the line.
+    Tail { tag: Option<Tag>, tail: Assembly },
+    /// The client's lines after a `Go`.
+    Exchange { tag: Option<Tag>, kind: Exchange, lines: Lines },
+    /// Throwing away the rest of a command; then the refusal, if it wasn't given already.
+    Skipping { skip: Skip, refusal: Option<(Option<Tag>, Bad)> },
+    Upgrading,
+    Ended { why: Ended, tag: Option<Tag> },
+    Closed,
+}
+
+/// What `Go` would begin.
+#[derive(Clone, Copy)]
+enum Then {
+    Nothing,
+    Append { size: u64, waits: bool },
+    Exchange(Exchange),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Exchange {
+    Sasl,
+    Idle,
+}
+
+type Heard = Option<Event<Command>>;
+
+/// Tag of a reflex whose command had none; shown to nobody.
+const NO_TAG: &str = "*";
+
+impl Session {
+    /// `secured`: TLS stands already (imaps).
+    pub fn new(limits: Limits, secured: bool, now: Instant) -> Self {
+        let deadline = now + limits.login_time;
+        Session { limits, state: State::Greeting, logged_in: false, secured, errors: 0, connected: now, deadline, owed: 0 }
+    }
+
+    pub fn logged_in(&self) -> bool {
+        self.logged_in
+    }
+
+    /// A new command may come: sets its deadline.
+    fn ready(&mut self, now: Instant) {
+        self.state = State::Reading(Assembly::default());
+        self.deadline = self.patience(now);
+    }
+
+    fn patience(&self, now: Instant) -> Instant {
+        if self.logged_in { now + self.limits.idle_time } else { self.connected + self.limits.login_time }
+    }
+
+    fn command_limit(&self) -> usize {
+        if self.logged_in { self.limits.command } else { self.limits.command_before_login }
+    }
+
+    fn swallow_limit(&self) -> u64 {
+        if self.logged_in { self.limits.swallow } else { self.limits.swallow_before_login }
+    }
+
+    fn read(&mut self, mut assembly: Assembly, input: &mut BytesMut) -> Heard {
+        loop {
+            match assembly.take(input, self.command_limit()) {
+                Found::More => {
+                    self.state = State::Reading(assembly);
+                    return None;
+                }
+                Found::TooLong => {
+                    let refusal = Bad::Syntax(Some(Code::TooBig), "Command too long");
+                    let tag = Tag::of_line(assembly.text());
+                    return self.skip(Skip::line(assembly.segment(), self.swallow_limit()), tag, refusal, input);
+                }
+                Found::Line => {}
+            }
+            let announced = assembly.announced();
+            let parsed = match (assembly.crlf(), announced) {
+                (false, _) => Err(Bad::syntax("A line ends with CRLF")),
+                (true, None) => command::parse(assembly.line(), true, self.logged_in, &self.limits),
+                (true, Some(_)) => command::parse(assembly.text(), false, self.logged_in, &self.limits),
+            };
+            let refusal = match (parsed, announced) {
+                (Ok(command), _) => return self.accept(command),
+                (Err(Bad::NeedsLiteral), Some((size, waits))) => match self.room(&assembly, size, waits) {
+                    Ok(size) if waits => {
+                        self.state = State::Asking(assembly, size);
+                        return Some(reflex(None, Reaction::Continue));
+                    }
+                    Ok(size) => {
+                        assembly.expect_literal(size);
+                        continue;
+                    }
+                    Err(refusal) => refusal,
+                },
+                (Err(refusal), _) => refusal,
+            };
+            let tag = Tag::of_line(assembly.text());
+            return match announced {
+                Some((size, false)) => self.skip(Skip::literal(size, self.swallow_limit()), tag, refusal, input),
+                _ => self.refuse(tag, refusal),
+            };
+        }
+    }
+
+    /// Whether a literal may be held in memory.
+    fn room(&self, assembly: &Assembly, size: u64, waits: bool) -> Result<usize, Bad> {
+        let too_big = || Bad::Syntax(Some(Code::TooBig), "Literal too long");
+        if assembly.literals() >= self.limits.literals {
+            return Err(Bad::limit("Too many literals"));
+        }
+        if !waits && size > self.limits.unsynchronised_literal {
+            return Err(too_big());
+        }
+        let size = usize::try_from(size).map_err(|_| too_big())?;
+        let left = self.command_limit().saturating_sub(assembly.text().len());
+        if size > left { Err(too_big()) } else { Ok(size) }
+    }
+
+    fn accept(&mut self, command: Command) -> Heard {
+        let tag = Some(command.tag.clone());
+        let then = match &command.body {
+            CommandBody::StartTls if self.secured => return self.refuse(tag, Bad::syntax("TLS is active already")),
+            CommandBody::Append(append) => Then::Append { size: append.size, waits: append.waits },
+            CommandBody::Authenticate(_) => Then::Exchange(Exchange::Sasl),
+            CommandBody::Idle => Then::Exchange(Exchange::Idle),
+            _ => Then::Nothing,
+        };
+        self.errors = 0;
+        self.state = State::Running { tag, then };
+        Some(Event::Command(command))
+    }
+
+    fn refuse(&mut self, tag: Option<Tag>, bad: Bad) -> Heard {
+        if matches!(bad, Bad::Syntax(..)) {
+            self.errors += 1;
+        }
+        let refusal = Response::Tagged(bad.tagged());
+        let most = if self.logged_in { self.limits.errors } else { self.limits.errors_before_login };
+        let reaction = if self.errors >= most {
+            let bye = Response::Bye(None, "Too many invalid commands".into());
+            Reaction::Close(Response::Batch(vec![refusal, bye]))
+        } else {
+            Reaction::Refuse(refusal)
+        };
+        self.state = State::Running { tag: tag.clone(), then: Then::Nothing };
+        Some(reflex(tag, reaction))
+    }
+
+    /// Throws away the rest of a command, then refuses it.
+    fn skip(&mut self, skip: Skip, tag: Option<Tag>, refusal: Bad, input: &mut BytesMut) -> Heard {
+        self.skip_on(skip, Some((tag, refusal)), input)
+    }
+
+    fn skip_on(&mut self, mut skip: Skip, refusal: Option<(Option<Tag>, Bad)>, input: &mut BytesMut) -> Heard {
+        match (skip.take(input), refusal) {
+            (Skipped::More, refusal) => {
+                self.state = State::Skipping { skip, refusal };
+                None
+            }
+            (Skipped::Done, Some((tag, bad))) => self.refuse(tag, bad),
+            (Skipped::Done, None) => {
+                self.state = State::Reading(Assembly::default());
+                self.read(Assembly::default(), input)
+            }
+            (Skipped::TooMuch, _) => {
+                self.state = State::Running { tag: None, then: Then::Nothing };
+                let bye = Response::Bye(Some(Code::TooBig), "Too much data for a refused command".into());
+                Some(reflex(None, Reaction::Close(bye)))
+            }
+        }
+    }
+
+    fn body(&mut self, tag: Option<Tag>, mut left: Counted, input: &mut BytesMut) -> Heard {
+        if left.left() == 0 {
+            return self.tail(tag, Assembly::default(), input);
+        }
+        let piece = left.take(input);
+        if let Some(piece) = &piece {
+            // Slower than this is no upload.
+            self.deadline += Duration::from_micros(1_000_000 * piece.len() as u64 / self.limits.append_rate.max(1));
+        }
+        self.state = State::Body { tag, left };
+        piece.map(Event::Body)
+    }
+
+    /// `APPEND` ends with its literal: anything but the end of the line makes it invalid, and nothing is stored.
+    fn tail(&mut self, tag: Option<Tag>, mut tail: Assembly, input: &mut BytesMut) -> Heard {
+        let refusal = Bad::syntax("Nothing expected after the message");
+        match tail.take(input, self.command_limit()) {
+            Found::More => {
+                self.state = State::Tail { tag, tail };
+                None
+            }
+            Found::TooLong => self.skip(Skip::line(tail.segment(), self.swallow_limit()), tag, refusal, input),
+            Found::Line if tail.crlf() && tail.line().is_empty() => {
+                self.state = State::Running { tag, then: Then::Nothing };
+                Some(Event::BodyEnd)
+            }
+            Found::Line => match tail.announced() {
+                Some((size, false)) => self.skip(Skip::literal(size, self.swallow_limit()), tag, refusal, input),
+                _ => self.refuse(tag, refusal),
+            },
+        }
+    }
+
+    fn exchange(&mut self, tag: Option<Tag>, kind: Exchange, mut lines: Lines, input: &mut BytesMut) -> Heard {
+        let Some(line) = lines.take(input) else {
+            self.state = State::Exchange { tag, kind, lines };
+            return None;
+        };
+        let heard = match (line.checked(), kind) {
+            (Err(_), _) => Err(Bad::syntax("Invalid line")),
+            (Ok(line), Exchange::Sasl) => authenticate::response(&line).map(Bytes::from),
+            (Ok(line), Exchange::Idle) if idle::is_done(&line) => Ok(line),
+            (Ok(_), Exchange::Idle) => Err(Bad::syntax("IDLE ends with DONE")),
+        };
+        match heard {
+            Err(bad) => self.refuse(tag, bad),
+            Ok(line) => {
+                let then = if kind == Exchange::Sasl { Then::Exchange(kind) } else { Then::Nothing };
+                self.state = State::Running { tag, then };
+                Some(Event::Line(line))
+            }
+        }
+    }
+
+    fn go(&mut self, response: &Response, out: &mut BytesMut, now: Instant) {
+        self.state = match std::mem::replace(&mut self.state, State::Closed) {
+            State::Asking(mut assembly, size) => {
+                response.write(None, out);
+                assembly.expect_literal(size);
+                State::Reading(assembly)
+            }
+            State::Running { tag, then: Then::Append { size, waits } } => {
+                if waits {
+                    response.write(None, out);
+                }
+                self.deadline = self.patience(now);
+                State::Body { tag, left: Counted::new(size) }
+            }
+            State::Running { tag, then: Then::Exchange(kind) } => {
+                response.write(None, out);
+                self.deadline = if kind == Exchange::Idle { now + self.limits.idling_time } else { self.patience(now) };
+                State::Exchange { tag, kind, lines: Lines::new(self.limits.sasl_line, BareLf::Ends) }
+            }
+            state => state, // no go-ahead is due: nothing is written
+        };
+    }
+
+    fn done(&mut self, response: &Response, out: &mut BytesMut, now: Instant) {
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        self.enter(response);
+        match state {
+            State::Running { tag, then: Then::Append { size, waits: false } } => {
+                response.write(tag.as_ref(), out);
+                self.deadline = self.patience(now);
+                self.state = State::Skipping { skip: Skip::literal(size, self.swallow_limit()), refusal: None };
+            }
+            State::Ended { why, tag } => {
+                response.write(tag.as_ref(), out);
+                self.state = State::Ended { why, tag: None };
+            }
+            state => {
+                response.write(state.tag(), out);
+                self.ready(now);
+            }
+        }
+    }
+
+    /// Whether the answer moves the session.
+    fn enter(&mut self, response: &Response) {
+        let last = match response {
+            Response::Batch(responses) => responses.last(),
+            response => Some(response),
+        };
+        if let Some(Response::Tagged(Tagged { entering: Some(Entering::LoggedIn), .. })) = last {
+            self.logged_in = true;
+            self.errors = 0;
+        }
+    }
+
+    fn part(&mut self, response: &Response, out: &mut BytesMut) {
+        response.write(self.state.tag(), out);
+        let last = match response {
+            Response::Batch(responses) => responses.last(),
+            response => Some(response),
+        };
+        if let Some(Response::FetchLiteral { length, .. }) = last {
+            self.owed = *length;
+        }
+    }
+}
+
+impl State {
+    fn tag(&self) -> Option<&Tag> {
+        match self {
+            State::Running { tag, .. }
+            | State::Body { tag, .. }
+            | State::Tail { tag, .. }
+            | State::Exchange { tag, .. }
+            | State::Ended { tag, .. } => tag.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+fn reflex(tag: Option<Tag>, reaction: Reaction) -> Event<Command> {
+    let tag = tag.unwrap_or_else(|| Tag::constant(NO_TAG));
+    Event::Command(Command { tag, body: CommandBody::Reflex(Reflex(reaction)) })
+}
+
+impl Dialogue for Session {
+    type Command = Command;
+    type Answer = Response;
+
+    fn receive(&mut self, input: &mut BytesMut, now: Instant) -> Heard {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Reading(assembly) => self.read(assembly, input),
+            State::Body { tag, left } => self.body(tag, left, input),
+            State::Tail { tag, tail } => self.tail(tag, tail, input),
+            State::Exchange { tag, kind, lines } => self.exchange(tag, kind, lines, input),
+            State::Skipping { skip, refusal } => {
+                let answered = refusal.is_none();
+                let heard = self.skip_on(skip, refusal, input);
+                if answered && !matches!(self.state, State::Skipping { .. }) {
+                    self.deadline = self.patience(now);
+                }
+                heard
+            }
+            state => {
+                self.state = state;
+                None
+            }
+        }
+    }
+
+    fn ended(&mut self, why: Ended, _now: Instant) -> Heard {
+        if why == Ended::Stop && matches!(self.state, State::Body { .. } | State::Tail { .. } | State::Running { .. }) {
+            return None; // a message on its way, a command being answered: first things first
+        }
+        if matches!(self.state, State::Closed | State::Ended { .. }) {
+            return None;
+        }
+        let tag = self.state.tag().cloned();
+        self.state = State::Ended { why, tag };
+        Some(Event::Ended(why))
+    }
+
+    fn wants(&self) -> Wants {
+        match &self.state {
+            State::Greeting | State::Asking(..) | State::Running { .. } => Wants::ANSWERS,
+            State::Reading(_) | State::Body { .. } | State::Tail { .. } | State::Skipping { .. } => Wants::INPUT,
+            State::Exchange { kind: Exchange::Sasl, .. } => Wants::INPUT,
+            State::Exchange { kind: Exchange::Idle, .. } => Wants::BOTH,
+            State::Upgrading => Wants::UPGRADE,
+            State::Ended { why: Ended::Peer, .. } => Wants::NOTHING,
+            State::Ended { .. } => Wants::ANSWERS,
+            State::Closed => Wants::CLOSE,
+        }
+    }
+
+    fn answer(&mut self, part: Answer<Response>, out: &mut BytesMut, now: Instant) {
+        if matches!(self.state, State::Closed) {
+            return;
+        }
+        if let Answer::Chunk(octets) = part {
+            let size = usize::try_from(self.owed).unwrap_or(usize::MAX).min(octets.len());
+            self.owed -= size as u64;
+            out.extend_from_slice(octets.get(..size).unwrap_or_default());
+            return;
+        }
+        if self.owed > 0 {
+            // The client counts octets: whatever came now would be read as the message. Only the end is left.
+            self.state = State::Closed;
+            return;
+        }
+        match part {
+            Answer::Part(response) => self.part(&response, out),
+            Answer::Go(response) => self.go(&response, out, now),
+            Answer::Done(response) => self.done(&response, out, now),
+            Answer::Upgrade(response) => {
+                response.write(self.state.tag(), out);
+                self.state = State::Upgrading;
+            }
+            Answer::Close(response) => {
+                response.write(self.state.tag(), out);
+                self.state = State::Closed;
+            }
+            Answer::Chunk(_) => {}
+        }
+    }
+
+    fn upgraded(&mut self, now: Instant) {
+        self.secured = true;
+        if matches!(self.state, State::Upgrading) {
+            self.errors = 0;
+            self.ready(now);
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.wants().input.then_some(self.deadline)
+    }
+}
