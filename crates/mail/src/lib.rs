@@ -20,6 +20,7 @@
 pub mod address;
 pub mod date;
 pub mod flags;
+pub mod mime;
 pub mod mutf7;
 pub mod name;
 pub mod path;
