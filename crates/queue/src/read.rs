@@ -1,0 +1,95 @@
+//! Looking into the queue.
+
+use std::collections::HashSet;
+
+use bodies::{Bodies, Name, Place, Reader, Source};
+use db::{Db, Error, Row};
+
+use crate::message::{COLUMNS, KIND_LOCAL, KIND_REMOTE, read};
+use crate::{Message, NODE, QueueId, State};
+
+/// Which recipients a runner tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Local,
+    Remote,
+}
+
+impl Kind {
+    fn code(self) -> i64 {
+        match self {
+            Kind::Local => KIND_LOCAL,
+            Kind::Remote => KIND_REMOTE,
+        }
+    }
+}
+
+/// At most `limit` recipients that are due at `now` (milliseconds), longest due first, grouped by message. What is
+/// returned is not taken: whoever runs it must know what it is running already.
+pub async fn due(db: &Db, kind: Kind, now: i64, limit: u32) -> Result<Vec<Message>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM queue_rcpt r JOIN queue_message m ON m.id = r.queue_id \
+         WHERE r.owner = ?1 AND r.state = ?2 AND r.kind = ?3 AND r.due <= ?4 ORDER BY r.due, r.queue_id, r.n LIMIT ?5"
+    );
+    Ok(read(&db.query(&sql, &[NODE.into(), State::Pending.code().into(), kind.code().into(), now.into(), limit.into()]).await?))
+}
+
+/// When the next recipient is due after `now`, if any waits.
+pub async fn next_due(db: &Db, kind: Kind, now: i64) -> Result<Option<i64>, Error> {
+    let sql = "SELECT CAST(MIN(due) AS BIGINT) FROM queue_rcpt WHERE owner = ?1 AND state = ?2 AND kind = ?3 AND due > ?4";
+    Ok(db.query(sql, &[NODE.into(), State::Pending.code().into(), kind.code().into(), now.into()]).await?.first().and_then(|row| row.opt_int(0)))
+}
+
+/// At most `limit` messages with all their recipients, oldest first, after `after`: page by page the whole queue.
+pub async fn list(db: &Db, after: Option<QueueId>, limit: u32) -> Result<Vec<Message>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM queue_message m JOIN queue_rcpt r ON m.id = r.queue_id \
+         WHERE m.id IN (SELECT id FROM queue_message WHERE id > ?1 ORDER BY id LIMIT ?2) ORDER BY m.id, r.n"
+    );
+    Ok(read(&db.query(&sql, &[after.map_or(-1, QueueId::get).into(), limit.into()]).await?))
+}
+
+/// One message with all its recipients.
+pub async fn show(db: &Db, id: QueueId) -> Result<Option<Message>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM queue_message m JOIN queue_rcpt r ON m.id = r.queue_id WHERE m.id = ?1 ORDER BY r.n");
+    Ok(read(&db.query(&sql, &[id.get().into()]).await?).pop())
+}
+
+/// Why a queued body cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    #[error(transparent)]
+    Database(#[from] Error),
+    #[error(transparent)]
+    Bodies(#[from] bodies::Error),
+    /// The message left the queue meanwhile, or its place is of a kind this program does not know.
+    #[error("the body of queued message {0} is not there; if it is still listed install the newer program, or delete it")]
+    Gone(QueueId),
+}
+
+/// What the body of a queued message is made from.
+pub async fn body(db: &Db, message: &Message) -> Result<Source, BodyError> {
+    match message.place.clone() {
+        Some(Place::Spooled { name, prefix }) => Ok(Source::Spooled { name, prefix }),
+        Some(Place::Inline) => {
+            let rows = db.query("SELECT data FROM queue_body WHERE id = ?1", &[message.id.get().into()]).await?;
+            let bytes = rows.first().and_then(|row| row.blob(0)).ok_or(BodyError::Gone(message.id))?;
+            Ok(Source::Inline(bytes))
+        }
+        None => Err(BodyError::Gone(message.id)),
+    }
+}
+
+/// Reads the body of a queued message.
+pub async fn reader(db: &Db, bodies: &Bodies, message: &Message) -> Result<Reader, BodyError> {
+    Ok(bodies.reader(body(db, message).await?).await?)
+}
+
+/// The spool files that the queue names: the sweeper must leave them.
+pub async fn spooled(db: &Db) -> Result<HashSet<Name>, Error> {
+    let name = |row: &Row| match Place::parse(row.text(0)) {
+        Some(Place::Spooled { name, .. }) => Some(name),
+        _ => None,
+    };
+    Ok(db.query("SELECT place FROM queue_message WHERE place <> 'i'", &[]).await?.iter().filter_map(name).collect())
+}
