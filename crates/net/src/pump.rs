@@ -50,6 +50,9 @@ pub(crate) struct Pump<S, D: Dialogue> {
     ended: bool,
     closing: Closing,
     stall: Option<Stall>,
+    /// When the last answer was made, and how long after that the peer had taken it.
+    answered: Instant,
+    lag: Duration,
     holding: Option<Instant>,
     shaking: Option<Instant>,
     /// The next instant at which a step may do something more.
@@ -102,6 +105,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
             ended: false,
             closing: Closing::No,
             stall: None,
+            answered: tokio::time::Instant::now().into_std(),
+            lag: Duration::ZERO,
             holding: None,
             shaking: None,
             alarm: None,
@@ -141,6 +146,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
             if let Some(answer) = self.exchange.take(cx) {
                 self.dialogue.answer(answer, &mut self.output, now);
                 self.fresh = true;
+                self.answered = now;
+                self.lag = Duration::ZERO;
                 return Step::Handler;
             }
             wants = self.dialogue.wants();
@@ -170,6 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
             let before = self.input.len();
             if let Some(event) = self.dialogue.receive(&mut self.input, now) {
                 self.exchange.put(event, cx);
+                self.lag = Duration::ZERO;
                 return Step::Handler;
             }
             self.fresh = false;
@@ -204,7 +212,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
 
     /// Nothing came. An idle session keeps no buffers.
     fn wait(&mut self, cx: &Context<'_>, now: Instant) -> Step {
-        if let Some(deadline) = self.dialogue.deadline() {
+        // Whoever takes long to read an answer has as long to think about it as anybody.
+        if let Some(deadline) = self.dialogue.deadline().map(|deadline| deadline + self.lag) {
             if now >= deadline {
                 let event = self.dialogue.ended(Ended::Timeout, now);
                 return self.over(event, cx);
@@ -266,6 +275,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<(), Failure>> {
         self.holding = None;
+        if self.output.is_empty() && !self.unflushed {
+            return Poll::Ready(Ok(()));
+        }
         while !self.output.is_empty() {
             match self.wire.poll_write(cx, &self.output) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Failure::Io("nothing could be written".into()))),
@@ -282,6 +294,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
             }
         }
         self.stall = None;
+        self.lag = now.saturating_duration_since(self.answered);
         Poll::Ready(Ok(()))
     }
 
@@ -336,7 +349,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
                     info.sni = Some(client.name());
                 }
                 self.exchange.lock().tls = Some(Arc::new(info));
-                self.input.clear();
                 self.dialogue.upgraded(now);
                 self.fresh = true;
                 self.shaking = None;

@@ -1,0 +1,8 @@
+//! Sessions end to end, with a toy protocol that has everything real ones have.
+
+mod ending;
+mod serving;
+mod streaming;
+mod talking;
+mod tls;
+mod toy;
