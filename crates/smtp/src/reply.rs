@@ -64,7 +64,7 @@ impl Reply {
     pub const AUTH_ABORTED: Reply = Reply::fixed(501, Status(5, 7, 0), "Authentication aborted");
     pub const AUTH_NOT_BASE64: Reply = Reply::fixed(501, Status(5, 5, 2), "Error: cannot decode base64");
     pub(crate) const AUTH_TOO_LONG: Reply = Reply::fixed(500, Status(5, 5, 6), "Error: authentication exchange line too long");
-    pub(crate) const OUT_OF_STEP: Reply = Reply::fixed(554, Status(5, 5, 0), "Error: SMTP protocol synchronization");
+    pub const OUT_OF_STEP: Reply = Reply::fixed(554, Status(5, 5, 0), "Error: SMTP protocol synchronization");
     pub(crate) const NOT_HTTP: Reply =
         Reply::fixed(221, Status(2, 7, 0), "Error: I can break rules, too. Goodbye.");
     pub(crate) const VRFY_OFF: Reply = Reply::fixed(502, Status(5, 5, 1), "VRFY command is disabled");
