@@ -104,6 +104,68 @@ pub fn unfold(value: &[u8]) -> Vec<u8> {
 
 pub use crate::encoded_word::decode_text;
 
+/// The header of a message that streams by, up to a limit: for those who must know it before the message is stored.
+#[derive(Clone, Debug)]
+pub struct HeaderBuf {
+    limit: usize,
+    bytes: Vec<u8>,
+    /// Octets of the line being read; a line end ends the header if there are none but its CR.
+    line: LineSoFar,
+    complete: bool,
+    cut_off: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum LineSoFar {
+    Empty,
+    Cr,
+    Text,
+}
+
+impl HeaderBuf {
+    /// Keeps at most `limit` octets (Postfix's `header_size_limit` is 102,400 a field).
+    pub fn new(limit: usize) -> HeaderBuf {
+        HeaderBuf { limit, bytes: Vec::new(), line: LineSoFar::Empty, complete: false, cut_off: false }
+    }
+
+    /// Takes the next octets of the message, in any cuts; after the empty line nothing more is kept.
+    pub fn push(&mut self, chunk: &[u8]) {
+        let mut rest = chunk;
+        while !self.complete && !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |lf| lf + 1);
+            let (line, after) = rest.split_at(end);
+            rest = after;
+            let kept = line.len().min(self.limit.saturating_sub(self.bytes.len()));
+            self.bytes.extend_from_slice(line.get(..kept).unwrap_or_default());
+            self.cut_off |= kept < line.len();
+            self.line = match (self.line, line) {
+                (LineSoFar::Empty | LineSoFar::Cr, b"\n") | (LineSoFar::Empty, b"\r\n") => {
+                    self.complete = true;
+                    return;
+                }
+                (LineSoFar::Empty, b"\r") => LineSoFar::Cr,
+                (_, line) if line.ends_with(b"\n") => LineSoFar::Empty,
+                _ => LineSoFar::Text,
+            };
+        }
+    }
+
+    /// The header so far, with its empty line if that has come.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether the empty line has come.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether the header was longer than the limit, so that its end is not here.
+    pub fn is_cut_off(&self) -> bool {
+        self.cut_off
+    }
+}
+
 fn is_blank_byte(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
@@ -170,7 +232,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_long_header_is_cut_off() {
+        let mut buf = HeaderBuf::new(6);
+        buf.push(b"A: 1\r\nB: 2");
+        assert_eq!((buf.bytes(), buf.is_cut_off(), buf.is_complete()), (&b"A: 1\r\n"[..], true, false));
+        buf.push(b"\r\n\r\n");
+        assert!(buf.is_complete());
+    }
+
     proptest! {
+        #[test]
+        fn a_buffered_header_is_the_header(bytes in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b':'), Just(b'a')], 0..40), cut in 1usize..9) {
+            let mut buf = HeaderBuf::new(bytes.len());
+            bytes.chunks(cut).for_each(|chunk| buf.push(chunk));
+            let end = end_of_header(&bytes);
+            prop_assert_eq!(buf.bytes(), &bytes[..end]);
+            prop_assert!(!buf.is_cut_off());
+            prop_assert_eq!(buf.is_complete(), fields(&bytes).map(|field| field.span.end).last().unwrap_or(0) < end);
+        }
+
         #[test]
         fn the_spans_are_the_header_without_a_hole(bytes in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b':'), Just(b' '), any::<u8>()], 0..80)) {
             let mut at = 0;
