@@ -70,3 +70,62 @@ pub(crate) fn parse(cursor: &mut Cursor) -> Result<List, Bad> {
     }
     Ok(List { pattern: Pattern::new(&reference, &pattern) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        let table: &[(&str, &str, &[&str], &[&str])] = &[
+            ("", "*", &["INBOX", "a", "a/b", "Entwürfe"], &[]),
+            ("", "%", &["INBOX", "a"], &["a/b"]),
+            ("", "a/%", &["a/b"], &["a", "a/b/c", "ab"]),
+            ("", "a*", &["a", "a/b", "ab"], &["b", "INBOX"]),
+            ("", "%/%", &["a/b"], &["a", "a/b/c"]),
+            ("", "*b", &["b", "a/b", "a/c/ab"], &["a/b/c"]),
+            ("", "inbox", &["INBOX"], &["a"]),
+            ("", "iNb%", &["INBOX"], &["inb", "a"]),
+            ("a/", "b", &["a/b"], &["b"]),
+            ("a/", "/b", &["b"], &["a/b"]),
+            ("a", "/b", &["b"], &[]),
+            ("", "Entw&APw-rfe", &["Entwürfe"], &[]),
+            ("", "Entwürfe", &[], &["Entwürfe"]),
+            ("", "&", &[], &["&", "a"]),
+            ("", "&-", &["&"], &[]),
+            ("", "a%%%**b", &["ab", "axb", "a/b"], &["a"]),
+        ];
+        for (reference, pattern, yes, no) in table {
+            let pattern = Pattern::new(reference.as_bytes(), pattern.as_bytes());
+            let matches = |name: &&&str| pattern.matches(&MailboxName::new(name).unwrap());
+            assert!(yes.iter().all(|name| matches(&name)), "{pattern:?} {yes:?}");
+            assert!(!no.iter().any(|name| matches(&name)), "{pattern:?} {no:?}");
+        }
+        assert!(Pattern::new(b"x", b"").asks_separator());
+    }
+
+    #[test]
+    fn no_pattern_takes_long() {
+        let name = MailboxName::new(&"a".repeat(250)).unwrap();
+        assert!(!Pattern::new(b"", "*a".repeat(500).as_bytes()).matches(&MailboxName::inbox()));
+        assert!(Pattern::new(b"", "*a".repeat(250).as_bytes()).matches(&name));
+        assert!(!Pattern::new(b"", [&b"*a".repeat(249)[..], b"b"].concat().as_slice()).matches(&name));
+    }
+
+    proptest::proptest! {
+        /// Against the definition, word for word.
+        #[test]
+        fn matches_as_defined(pattern in "[ab/%*]{0,7}", name in "[ab/]{0,7}") {
+            fn defined(pattern: &[u8], name: &[u8]) -> bool {
+                match pattern.split_first() {
+                    None => name.is_empty(),
+                    Some((b'*', rest)) => (0..=name.len()).any(|at| defined(rest, &name[at..])),
+                    Some((b'%', rest)) => (0..=name.len()).any(|at| !name[..at].contains(&b'/') && defined(rest, &name[at..])),
+                    Some((p, rest)) => name.first() == Some(p) && defined(rest, &name[1..]),
+                }
+            }
+            let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
+            proptest::prop_assert_eq!(matches(pattern, name, false), defined(pattern, name));
+        }
+    }
+}

@@ -204,3 +204,8 @@ pub(crate) fn parse(line: &[u8], whole: bool, logged_in: bool, limits: &Limits) 
     }
     Ok(Command { tag, body })
 }
+
+#[cfg(test)]
+mod print;
+#[cfg(test)]
+mod tests;

@@ -453,3 +453,6 @@ impl Dialogue for Session {
         self.wants().input.then_some(self.deadline)
     }
 }
+
+#[cfg(test)]
+mod tests;

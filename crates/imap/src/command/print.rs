@@ -1,0 +1,189 @@
+//! The client's pen, for tests: what is parsed can be printed, and parsed again alike.
+
+use super::fetch::{Item, SectionText};
+use super::search::Day;
+use super::store::Change;
+use super::{CommandBody, Key};
+use crate::FlagArguments;
+use mail::MailboxName;
+
+pub fn print(body: &CommandBody) -> Vec<u8> {
+    let mut out = Vec::new();
+    let uid = |uid: bool| if uid { "UID " } else { "" };
+    let mut text = |text: String| out.extend_from_slice(text.as_bytes());
+    match body {
+        CommandBody::Login(login) => {
+            text("LOGIN ".into());
+            string(&mut out, &login.user);
+            out.push(b' ');
+            string(&mut out, &login.password);
+        }
+        CommandBody::Select(name) => {
+            text("SELECT ".into());
+            mailbox(&mut out, name);
+        }
+        CommandBody::Rename(rename) => {
+            text("RENAME ".into());
+            mailbox(&mut out, &rename.from);
+            out.push(b' ');
+            mailbox(&mut out, &rename.to);
+        }
+        CommandBody::Copy(copy) => {
+            text(format!("{}COPY {} ", uid(copy.uid), copy.set));
+            mailbox(&mut out, &copy.to);
+        }
+        CommandBody::Store(store) => {
+            let sign = match store.change {
+                Change::Replace => "",
+                Change::Add => "+",
+                Change::Remove => "-",
+            };
+            let silent = if store.silent { ".SILENT" } else { "" };
+            let flags = flags(&store.flags);
+            text(format!("{}STORE {} {sign}FLAGS{silent} {flags}", uid(store.uid), store.set));
+        }
+        CommandBody::Fetch(fetch) => {
+            text(format!("{}FETCH {} (", uid(fetch.uid), fetch.set));
+            for (index, item) in fetch.items.iter().enumerate() {
+                out.extend_from_slice(if index > 0 { b" " } else { b"" });
+                out.extend_from_slice(&fetch_item(item));
+            }
+            out.push(b')');
+        }
+        CommandBody::Search(search) => {
+            text(format!("{}SEARCH CHARSET utf-8 ", uid(search.uid)));
+            key(&mut out, &search.key);
+        }
+        CommandBody::Expunge(Some(set)) => text(format!("UID EXPUNGE {set}")),
+        other => panic!("no pen for {other:?}"),
+    }
+    out
+}
+
+/// Quoted if it can be, else a literal.
+fn string(out: &mut Vec<u8>, octets: &[u8]) {
+    if octets.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
+        out.extend_from_slice(format!("{{{}}}\r\n", octets.len()).as_bytes());
+        return out.extend_from_slice(octets);
+    }
+    out.push(b'"');
+    for &byte in octets {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
+fn mailbox(out: &mut Vec<u8>, name: &MailboxName) {
+    string(out, name.to_mutf7().as_bytes());
+}
+
+fn flags(arguments: &FlagArguments) -> String {
+    let names = arguments.flags.names().map(str::to_owned);
+    let keywords = arguments.keywords.iter().map(|keyword| keyword.as_str().to_owned());
+    format!("({})", names.chain(keywords).collect::<Vec<_>>().join(" "))
+}
+
+fn fetch_item(item: &Item) -> Vec<u8> {
+    let name = match item {
+        Item::Envelope => "ENVELOPE",
+        Item::Flags => "FLAGS",
+        Item::InternalDate => "INTERNALDATE",
+        Item::Size => "RFC822.SIZE",
+        Item::Body => "BODY",
+        Item::BodyStructure => "BODYSTRUCTURE",
+        Item::Uid => "UID",
+        Item::Rfc822 => "RFC822",
+        Item::Rfc822Header => "RFC822.HEADER",
+        Item::Rfc822Text => "RFC822.TEXT",
+        Item::Section { peek: true, .. } => "BODY.PEEK",
+        Item::Section { peek: false, .. } => "BODY",
+    };
+    let mut out = name.as_bytes().to_vec();
+    let Item::Section { section, partial, .. } = item else { return out };
+    let mut words: Vec<String> = section.part.iter().map(u32::to_string).collect();
+    let fields = match &section.text {
+        SectionText::All => None,
+        SectionText::Header => Some(("HEADER", None)),
+        SectionText::HeaderFields(fields) => Some(("HEADER.FIELDS", Some(fields))),
+        SectionText::HeaderFieldsNot(fields) => Some(("HEADER.FIELDS.NOT", Some(fields))),
+        SectionText::Text => Some(("TEXT", None)),
+        SectionText::Mime => Some(("MIME", None)),
+    };
+    words.extend(fields.map(|(name, _)| name.to_owned()));
+    out.extend_from_slice(format!("[{}", words.join(".")).as_bytes());
+    if let Some((_, Some(fields))) = fields {
+        for (index, field) in fields.iter().enumerate() {
+            out.extend_from_slice(if index > 0 { b" " } else { b" (" });
+            string(&mut out, field.as_bytes());
+        }
+        out.push(b')');
+    }
+    out.push(b']');
+    if let Some(partial) = partial {
+        out.extend_from_slice(format!("<{}.{}>", partial.origin, partial.length).as_bytes());
+    }
+    out
+}
+
+fn key(out: &mut Vec<u8>, key_: &Key) {
+    let mut text = |text: String| out.extend_from_slice(text.as_bytes());
+    match key_ {
+        Key::All => text("ALL".into()),
+        Key::Recent => text("RECENT".into()),
+        Key::And(keys) => {
+            text("(".into());
+            for (index, inner) in keys.iter().enumerate() {
+                out.extend_from_slice(if index > 0 { b" " } else { b"" });
+                key(out, inner);
+            }
+            out.push(b')');
+        }
+        Key::Or(a, b) => {
+            text("OR ".into());
+            key(out, a);
+            out.push(b' ');
+            key(out, b);
+        }
+        Key::Not(inner) => {
+            text("NOT ".into());
+            key(out, inner);
+        }
+        Key::Set(set) => text(set.to_string()),
+        Key::Uid(set) => text(format!("UID {set}")),
+        Key::Flag(flag) => {
+            let name = flag.names().next().unwrap();
+            text(name.strip_prefix('\\').map_or(format!("KEYWORD {name}"), str::to_owned));
+        }
+        Key::Keyword(keyword) => text(format!("KEYWORD {}", keyword.as_str())),
+        Key::Before(of) => text(format!("BEFORE {}", day(of))),
+        Key::On(of) => text(format!("ON {}", day(of))),
+        Key::Since(of) => text(format!("SINCE {}", day(of))),
+        Key::SentBefore(of) => text(format!("SENTBEFORE \"{}\"", day(of))),
+        Key::SentOn(of) => text(format!("SENTON {}", day(of))),
+        Key::SentSince(of) => text(format!("SENTSINCE {}", day(of))),
+        Key::Larger(size) => text(format!("LARGER {size}")),
+        Key::Smaller(size) => text(format!("SMALLER {size}")),
+        Key::Header { field, value } => {
+            text("HEADER ".into());
+            string(out, field.as_bytes());
+            out.push(b' ');
+            string(out, value.as_bytes());
+        }
+        Key::Body(value) => {
+            text("BODY ".into());
+            string(out, value.as_bytes());
+        }
+        Key::Text(value) => {
+            text("TEXT ".into());
+            string(out, value.as_bytes());
+        }
+    }
+}
+
+fn day(day: &Day) -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    format!("{}-{}-{:04}", day.day, MONTHS[day.month as usize - 1], day.year)
+}
