@@ -52,6 +52,9 @@ pub trait Step: Send + Sync + 'static {
     /// Whether several steps of this kind may change one key in one batch, in the order of the batch.
     const COMBINES: bool = false;
 
+    /// Whether listeners hear of it: false for housekeeping that nobody is told about.
+    const RINGS: bool = true;
+
     /// The keys it changes. A step that takes no key runs in parallel with anything.
     fn locks(&self, locks: &mut Locks);
 
@@ -71,6 +74,7 @@ pub(crate) type Answer = Box<dyn Any + Send>;
 pub(crate) trait AnyStep: Send + Sync {
     fn kind(&self) -> TypeId;
     fn combines(&self) -> bool;
+    fn rings(&self) -> bool;
     fn keys(&self) -> Vec<Key>;
     fn weight(&self) -> usize;
     fn as_any(&self) -> &dyn Any;
@@ -84,6 +88,9 @@ impl<S: Step> AnyStep for S {
     }
     fn combines(&self) -> bool {
         S::COMBINES
+    }
+    fn rings(&self) -> bool {
+        S::RINGS
     }
     fn keys(&self) -> Vec<Key> {
         let mut locks = Locks::default();

@@ -27,6 +27,8 @@ const ROUNDS: usize = 3;
 pub(crate) struct Request {
     steps: Vec<Box<dyn AnyStep>>,
     keys: Vec<Key>,
+    /// Those of its keys that listeners hear of.
+    rings: Vec<Key>,
     weight: usize,
 }
 
@@ -75,10 +77,11 @@ impl Writers {
         let mut keys: Vec<Key> = steps.iter().flat_map(|step| step.keys()).collect();
         keys.sort_unstable();
         keys.dedup();
+        let rings = steps.iter().filter(|step| step.rings()).flat_map(|step| step.keys()).collect();
         let weight = steps.iter().map(|step| step.weight()).sum();
         let queue = self.queue_of(&keys).ok_or(Error::Closed)?;
         let (reply, answered) = oneshot::channel();
-        queue.send((Request { steps, keys, weight }, reply)).await.map_err(|_| Error::Closed)?;
+        queue.send((Request { steps, keys, rings, weight }, reply)).await.map_err(|_| Error::Closed)?;
         answered.await.map_err(|_| Error::Closed)?
     }
 
@@ -155,10 +158,12 @@ async fn run_group(engine: &mut dyn Engine, mut group: Vec<(Request, Reply)>, be
 }
 
 fn tell(group: Vec<(Request, Reply)>, answers: Vec<Vec<Answer>>, bells: &Bells) {
-    let mut keys: Vec<Key> = group.iter().flat_map(|(request, _)| request.keys()).collect();
+    let mut keys: Vec<Key> = group.iter().flat_map(|(request, _)| request.rings.iter().copied()).collect();
     keys.sort_unstable();
     keys.dedup();
-    bells.ring(&keys);
+    if !keys.is_empty() {
+        bells.ring(&keys);
+    }
     for ((_, reply), answers) in group.into_iter().zip(answers) {
         answer(reply, Ok(answers.into_iter().map(Answered).collect()));
     }

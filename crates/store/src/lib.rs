@@ -1,1 +1,110 @@
+//! Who has mail, and the mail they have. Knows no protocol.
+//!
+//! * [`directory`]: domains, accounts, aliases, credentials.
+//! * [`mailbox`]: the folders of an account. [`view`]: the messages of one, as a packed value that follows the log.
+//! * Changes are [`db::Step`]s, one file each: [`Deposit`], [`SetFlags`], [`Copy`], [`Expunge`] … They can be committed together
+//!   with steps of the queue; [`Store`]'s methods commit one alone.
+//! * [`settle`]: after the commit, makes files of the bodies and file names of the flags.
+//! * [`check`]: recounts what the counters say.
+//!
+//! The account is the unit of locking: `account.seq` is raised inside the transaction that uses it and gives message ids
+//! and MODSEQ, so that commit order = UID order = MODSEQ order = visibility order. What changed is told by one
+//! question, [`Store::changes`]; a bell ([`Store::watch`]) only says that it is worth asking.
+//!
+//! Refusals are [`Refused`], inside [`db::Error::Refused`]; [`refused`] takes them out.
+//!
+//! Limits: [`keyword::MOST`] keywords an account, [`mailbox::MOST`] mailboxes an account, UIDs end at 2³²−1.
+//!
+//! | crash after               | bytes            | row | told | at start                                       |
+//! |---------------------------|------------------|-----|------|------------------------------------------------|
+//! | sealing a large body      | spool            | no  | no   | swept after 36 hours: nobody was told          |
+//! | the commit                | body row / spool | yes | 250? | settled: the file is written from the row      |
+//! | writing the file, unsynced| body row / spool | yes | yes  | written again: the row goes only after a sync  |
+//! | expunging, before unlink  | file             | no  | yes  | unlinked: `todo` names it                      |
+//! | changing flags            | file, old name   | yes | yes  | renamed: `mailbox.mirrored` is behind          |
+
 #![forbid(unsafe_code)]
+
+mod bell;
+mod change;
+pub mod check;
+mod copy;
+mod deposit;
+pub mod directory;
+mod expunge;
+mod ids;
+mod journal;
+pub mod keyword;
+pub mod mailbox;
+mod message;
+mod refused;
+mod set_flags;
+pub mod settle;
+pub mod view;
+
+use std::sync::Arc;
+
+pub use bell::Watch;
+pub use bodies::Bodies;
+pub use copy::{Copied, Copy};
+pub use deposit::{Deposit, Deposited};
+pub use directory::{Account, Credential, State};
+pub use expunge::{Expunge, Expunged};
+pub use ids::{AccountId, MailboxId, MessageId};
+pub use keyword::Keywords;
+pub use mailbox::Mailbox;
+pub use message::Message;
+pub use refused::{Refused, refused};
+pub use set_flags::{Change, SetFlags, Stored};
+pub use view::{Changes, Row, View};
+
+/// The store's tables.
+pub const MIGRATIONS: &[db::Migration] =
+    &[db::Migration { version: 2, name: "store", text: include_str!("../../../migrations/0002_store.sql") }];
+
+/// The one store of users and mailboxes. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: db::Db,
+    bodies: Bodies,
+    bells: bell::Bells,
+    views: view::Views,
+    homes: directory::Homes,
+}
+
+impl Store {
+    /// The store over an open database (migrated with [`MIGRATIONS`]) and its bodies. Does not settle: see
+    /// [`settle::run`].
+    pub fn new(db: db::Db, bodies: Bodies) -> Store {
+        let bells = bell::Bells::default();
+        let ringing = bells.clone();
+        db.on_commit(move |keys| ringing.ring(keys));
+        let inner = Inner { db, bodies, bells, views: view::Views::default(), homes: directory::Homes::default() };
+        Store { inner: Arc::new(inner) }
+    }
+
+    /// The database, for committing the store's steps together with others.
+    pub fn db(&self) -> &db::Db {
+        &self.inner.db
+    }
+
+    /// Where new bodies are drafted.
+    pub fn bodies(&self) -> &Bodies {
+        &self.inner.bodies
+    }
+
+    /// Changes of `account` from now on ring this bell.
+    pub fn watch(&self, account: AccountId) -> Watch {
+        self.inner.bells.watch(account)
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,184 @@
+use db::{BoxFuture, Error, Failed, Key, Locks, Step, Tx, Value};
+use mail::Address;
+
+use super::{Account, State, stored};
+use crate::{AccountId, Refused, Store, ids, mailbox, now_ms};
+
+pub(super) const COLUMNS: &str = "d.id, d.login, d.state, a.quota_bytes, a.used_bytes, a.used_msgs";
+pub(super) const TABLES: &str = "account_dir d JOIN account a ON a.id = d.id";
+
+pub(super) fn account(row: &db::Row) -> Result<Account, Error> {
+    let state = match row.int(2) {
+        0 => State::Active,
+        1 => State::Disabled,
+        _ => State::Removed,
+    };
+    Ok(Account {
+        id: AccountId::new(row.int(0)),
+        login: stored(row.text(1))?,
+        state,
+        quota_bytes: row.opt_int(3).map(i64::unsigned_abs),
+        used_bytes: row.int(4).unsigned_abs(),
+        used_messages: row.int(5).unsigned_abs(),
+    })
+}
+
+impl Store {
+    /// All accounts, by login.
+    pub async fn accounts(&self) -> Result<Vec<Account>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM {TABLES} ORDER BY d.login");
+        self.db().query(&sql, &[]).await?.iter().map(account).collect()
+    }
+
+    /// The account that was added first and is still there: postmaster, when nobody else was named.
+    pub async fn first_account(&self) -> Result<Option<Account>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE d.state < 2 ORDER BY d.created, d.id LIMIT 1");
+        self.db().query(&sql, &[]).await?.first().map(account).transpose()
+    }
+
+    /// One account.
+    pub async fn account(&self, id: AccountId) -> Result<Option<Account>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE d.id = ?1");
+        self.db().query(&sql, &[id.into()]).await?.first().map(account).transpose()
+    }
+
+    /// The account of a login, in any case of its letters.
+    pub async fn account_by_login(&self, login: &Address) -> Result<Option<Account>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE d.login = ?1");
+        self.db().query(&sql, &[login.folded().to_string().into()]).await?.first().map(account).transpose()
+    }
+
+    /// Makes an account with INBOX, Drafts, Sent, Junk, Trash and Archive, all subscribed. `secret` is a password
+    /// record. Refused when the address is taken or its domain is not hosted.
+    pub async fn add_account(&self, login: &Address, secret: &str, quota_bytes: Option<u64>) -> Result<AccountId, Error> {
+        let quota = quota_bytes.map(|most| i64::try_from(most).unwrap_or(i64::MAX));
+        let id = self.db().commit(Add { id: ids::fresh(), login: login.folded(), secret: secret.to_owned(), quota }).await?;
+        // Other programs (mutt) can open the Maildir before its first message.
+        for mailbox in self.mailboxes(id).await? {
+            let home = self.home(id).await?;
+            let made = async { self.bodies().folder(&home, &mailbox.name.maildir_dir())?.ensure().await };
+            made.await.map_err(|error| Error::Engine(error.to_string()))?;
+        }
+        Ok(id)
+    }
+
+    /// Sets or clears the quota.
+    pub async fn set_quota(&self, id: AccountId, quota_bytes: Option<u64>) -> Result<(), Error> {
+        let quota = quota_bytes.map(|most| i64::try_from(most).unwrap_or(i64::MAX));
+        self.db().commit(Quota { id, quota }).await
+    }
+
+    /// Removes an account with all its mail. When it is cut short, calling it again, or the next start, ends it.
+    pub async fn remove_account(&self, id: AccountId) -> Result<(), Error> {
+        let home = self.home(id).await?;
+        self.db().commit(Remove { id, erase: false }).await?;
+        let _one = self.inner.homes.one_at_a_time().await;
+        self.bodies().remove_home(&home).await.map_err(|error| Error::Engine(error.to_string()))?;
+        self.db().commit(Remove { id, erase: true }).await?;
+        self.inner.homes.forget(id);
+        Ok(())
+    }
+}
+
+struct Add {
+    id: i64,
+    login: Address,
+    secret: String,
+    quota: Option<i64>,
+}
+
+impl Step for Add {
+    type Done = AccountId;
+    fn locks(&self, locks: &mut Locks) {
+        locks.take(Key::Directory);
+        locks.take(Key::Account(self.id));
+    }
+    fn run<'t>(batch: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<AccountId>, Failed>> {
+        Box::pin(async move {
+            let mut done = Vec::new();
+            for (index, step) in batch.iter().enumerate() {
+                match step.add(tx).await {
+                    Err(error @ Error::Refused { .. }) => return Err(Failed::Steps(vec![(index, error)])),
+                    other => done.push(other?),
+                }
+            }
+            Ok(done)
+        })
+    }
+}
+
+impl Add {
+    async fn add(&self, tx: &mut Tx) -> Result<AccountId, Error> {
+        let login = self.login.to_string();
+        let domain = tx.query("SELECT id FROM domain WHERE name = ?1", &[self.login.domain().into()]).await?;
+        let domain = domain.first().map(|row| row.int(0)).ok_or_else(|| Error::from(Refused::NoSuchDomain(self.login.domain().to_owned())))?;
+        let taken = "SELECT 1 FROM account_dir WHERE login = ?1 UNION ALL SELECT 1 FROM address WHERE addr = ?1";
+        if !tx.query(taken, &[login.as_str().into()]).await?.is_empty() {
+            return Err(Refused::AddressExists(self.login.clone()).into());
+        }
+        let now = now_ms();
+        let sql = "INSERT INTO account_dir (id, login, domain_id, state, created) VALUES (?1, ?2, ?3, 0, ?4)";
+        tx.query(sql, &[self.id.into(), login.into(), domain.into(), now.into()]).await?;
+        // seq starts at the time in milliseconds: above any counter of a server taken over or a database lost.
+        let sql = "INSERT INTO account (id, seq, floor, uidvalidity, quota_bytes) VALUES (?1, ?2, ?2, 0, ?3)";
+        tx.query(sql, &[self.id.into(), now.into(), self.quota.into()]).await?;
+        let sql = "INSERT INTO credential (account_id, id, kind, label, secret, created) VALUES (?1, 1, 0, 'password', ?2, ?3)";
+        tx.query(sql, &[self.id.into(), self.secret.as_str().into(), now.into()]).await?;
+        mailbox::standard(tx, AccountId::new(self.id)).await?;
+        Ok(AccountId::new(self.id))
+    }
+}
+
+struct Quota {
+    id: AccountId,
+    quota: Option<i64>,
+}
+
+impl Step for Quota {
+    type Done = ();
+    fn locks(&self, locks: &mut Locks) {
+        locks.take(self.id.key());
+    }
+    fn run<'t>(batch: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<()>, Failed>> {
+        Box::pin(async move {
+            for step in batch {
+                tx.query("UPDATE account SET quota_bytes = ?2 WHERE id = ?1", &[step.id.into(), step.quota.into()]).await?;
+            }
+            Ok(vec![(); batch.len()])
+        })
+    }
+}
+
+/// Marks an account as removed, or erases its rows.
+struct Remove {
+    id: AccountId,
+    erase: bool,
+}
+
+/// Every table whose rows belong to an account.
+const OWNED: [&str; 11] =
+    ["mailbox", "subscription", "keyword", "message", "mailbox_message", "change", "body", "todo", "expunged", "delivered", "credential"];
+
+impl Step for Remove {
+    type Done = ();
+    fn locks(&self, locks: &mut Locks) {
+        locks.take(Key::Directory);
+        locks.take(self.id.key());
+    }
+    fn run<'t>(batch: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<()>, Failed>> {
+        Box::pin(async move {
+            for step in batch {
+                let id: [Value; 1] = [step.id.into()];
+                tx.query("UPDATE account_dir SET state = 2 WHERE id = ?1", &id).await?;
+                if step.erase {
+                    for table in OWNED {
+                        tx.query(&format!("DELETE FROM {table} WHERE account_id = ?1"), &id).await?;
+                    }
+                    tx.query("DELETE FROM account WHERE id = ?1", &id).await?;
+                    tx.query("DELETE FROM account_dir WHERE id = ?1", &id).await?;
+                }
+            }
+            Ok(vec![(); batch.len()])
+        })
+    }
+}

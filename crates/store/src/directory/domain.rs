@@ -1,0 +1,82 @@
+use db::{BoxFuture, Error, Failed, Key, Locks, Step, Tx};
+
+use crate::{Refused, Store, ids};
+
+/// A hosted domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// In lower case.
+    pub name: String,
+}
+
+impl Store {
+    /// The hosted domains, by name.
+    pub async fn domains(&self) -> Result<Vec<Domain>, Error> {
+        let rows = self.db().query("SELECT name FROM domain ORDER BY name", &[]).await?;
+        Ok(rows.iter().map(|row| Domain { name: row.text(0).to_owned() }).collect())
+    }
+
+    /// Whether `name` (in lower case) is hosted.
+    pub async fn is_hosted(&self, name: &str) -> Result<bool, Error> {
+        Ok(!self.db().query("SELECT name FROM domain WHERE name = ?1", &[name.into()]).await?.is_empty())
+    }
+
+    /// Hosts a domain. Refused when it is hosted.
+    pub async fn add_domain(&self, name: &str) -> Result<(), Error> {
+        self.db().commit(Change { name: name.to_ascii_lowercase(), on: true }).await
+    }
+
+    /// No longer hosts a domain. Refused while it has accounts or aliases.
+    pub async fn remove_domain(&self, name: &str) -> Result<(), Error> {
+        self.db().commit(Change { name: name.to_ascii_lowercase(), on: false }).await
+    }
+}
+
+struct Change {
+    name: String,
+    on: bool,
+}
+
+impl Step for Change {
+    type Done = ();
+    fn locks(&self, locks: &mut Locks) {
+        locks.take(Key::Directory);
+    }
+    fn run<'t>(batch: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<()>, Failed>> {
+        Box::pin(async move {
+            for (index, step) in batch.iter().enumerate() {
+                let done = if step.on { step.add(tx).await } else { step.remove(tx).await };
+                match done {
+                    Err(error @ Error::Refused { .. }) => return Err(Failed::Steps(vec![(index, error)])),
+                    other => other?,
+                }
+            }
+            Ok(vec![(); batch.len()])
+        })
+    }
+}
+
+impl Change {
+    async fn add(&self, tx: &mut Tx) -> Result<(), Error> {
+        let sql = "INSERT INTO domain (name, id) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING RETURNING id";
+        match tx.query(sql, &[self.name.as_str().into(), ids::fresh().into()]).await?.is_empty() {
+            true => Err(Refused::DomainExists(self.name.clone()).into()),
+            false => Ok(()),
+        }
+    }
+
+    async fn remove(&self, tx: &mut Tx) -> Result<(), Error> {
+        let accounts = "SELECT 1 FROM account_dir a JOIN domain d ON d.id = a.domain_id WHERE d.name = ?1 LIMIT 1";
+        let mut used = !tx.query(accounts, &[self.name.as_str().into()]).await?.is_empty();
+        for row in tx.query("SELECT DISTINCT addr FROM address", &[]).await? {
+            used |= row.text(0).rsplit_once('@').is_some_and(|(_, domain)| domain == self.name);
+        }
+        if used {
+            return Err(Refused::DomainInUse(self.name.clone()).into());
+        }
+        match tx.query("DELETE FROM domain WHERE name = ?1 RETURNING id", &[self.name.as_str().into()]).await?.is_empty() {
+            true => Err(Refused::NoSuchDomain(self.name.clone()).into()),
+            false => Ok(()),
+        }
+    }
+}

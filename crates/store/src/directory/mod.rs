@@ -1,0 +1,95 @@
+//! Who has mail: domains, accounts, aliases, credentials.
+//!
+//! Addresses are compared without regard to case, as [`mail::Address::folded`] writes them.
+
+mod account;
+mod alias;
+mod credential;
+mod domain;
+mod lookup;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use bodies::Home;
+use db::Error;
+use mail::Address;
+
+use crate::{AccountId, Refused, Store};
+
+pub use alias::Alias;
+pub use credential::Credential;
+pub use domain::Domain;
+pub use lookup::Lookup;
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Everything.
+    Active,
+    /// Gets mail, but nobody logs in.
+    Disabled,
+    /// Is being erased: it gets nothing.
+    Removed,
+}
+
+/// An account of the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// For good.
+    pub id: AccountId,
+    /// Its address and the name it logs in with.
+    pub login: Address,
+    /// What it may do.
+    pub state: State,
+    /// CRLF octets it may keep.
+    pub quota_bytes: Option<u64>,
+    /// CRLF octets it keeps.
+    pub used_bytes: u64,
+    /// Messages it keeps.
+    pub used_messages: u64,
+}
+
+impl Account {
+    /// Whether `size` octets more fit.
+    pub fn has_room_for(&self, size: u64) -> bool {
+        self.quota_bytes.is_none_or(|most| self.used_bytes.saturating_add(size) <= most)
+    }
+}
+
+/// Where accounts live, remembered; and the lock under which directories are made, moved and removed.
+#[derive(Default)]
+pub(crate) struct Homes {
+    known: Mutex<HashMap<AccountId, Home>>,
+    one: tokio::sync::Mutex<()>,
+}
+
+impl Homes {
+    /// Work on directories is done one at a time in a process: names of directories follow names of mailboxes.
+    pub(crate) async fn one_at_a_time(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.one.lock().await
+    }
+
+    pub(crate) fn forget(&self, account: AccountId) {
+        self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(&account);
+    }
+}
+
+impl Store {
+    /// The directory of an account's Maildir.
+    pub async fn home(&self, account: AccountId) -> Result<Home, Error> {
+        let known = self.inner.homes.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&account).cloned();
+        if let Some(home) = known {
+            return Ok(home);
+        }
+        let found = self.account(account).await?.ok_or_else(|| Error::from(Refused::NoSuchAccount(account.to_string())))?;
+        let home = self.bodies().home(&found.login).map_err(|error| Error::Engine(error.to_string()))?;
+        self.inner.homes.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(account, home.clone());
+        Ok(home)
+    }
+}
+
+/// An address that the directory holds.
+fn stored(text: &str) -> Result<Address, Error> {
+    Address::parse(text).map_err(|_| Error::Broken(format!("address {text:?} in the database")))
+}

@@ -1,0 +1,86 @@
+//! The mailboxes (folders) of an account, and what it is subscribed to.
+//!
+//! A mailbox's directory in the Maildir follows from its name, so creating, deleting and renaming end with work on
+//! directories: the commit writes it as `todo` rows, and the same call does it, one at a time in a process.
+
+mod create;
+mod delete;
+mod recent;
+mod rename;
+mod subscribe;
+
+use db::{Error, Tx};
+use mail::{MailboxName, ModSeq, SpecialUse, UidValidity};
+
+use crate::{AccountId, MailboxId, Store};
+
+pub(crate) use create::standard;
+
+/// Mailboxes an account may have: each costs a row and a directory, and LIST shows them all.
+pub const MOST: usize = 10_000;
+
+/// A mailbox and its counters, as of one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mailbox {
+    /// Stays when it is renamed.
+    pub id: MailboxId,
+    /// Its name now.
+    pub name: MailboxName,
+    /// What it is for (RFC 6154).
+    pub special: Option<SpecialUse>,
+    /// Rises when a mailbox of the same name is made again.
+    pub uidvalidity: UidValidity,
+    /// The next UID; 2³² when they are used up.
+    pub uidnext: u64,
+    /// UIDs from here on are \Recent to the next who selects it.
+    pub recent_from: u64,
+    /// Messages.
+    pub total: u64,
+    /// Messages without \Seen.
+    pub unseen: u64,
+    /// Messages with \Deleted.
+    pub deleted: u64,
+    /// CRLF octets in all.
+    pub bytes: u64,
+    /// The highest MODSEQ in it.
+    pub highest: ModSeq,
+}
+
+const COLUMNS: &str = "id, name, special, uidvalidity, uidnext, recent, total, unseen, deleted, bytes, seq";
+
+fn mailbox(row: &db::Row) -> Result<Mailbox, Error> {
+    let broken = |what: &str| Error::Broken(format!("mailbox {}: {what} in the database", row.int(0)));
+    let count = |column| row.int(column).unsigned_abs();
+    Ok(Mailbox {
+        id: MailboxId::new(row.int(0)),
+        name: MailboxName::new(row.text(1)).map_err(|_| broken("bad name"))?,
+        special: SpecialUse::from_code(row.int(2)),
+        uidvalidity: u32::try_from(row.int(3)).ok().and_then(UidValidity::new).ok_or_else(|| broken("bad UIDVALIDITY"))?,
+        uidnext: count(4),
+        recent_from: count(5),
+        total: count(6),
+        unseen: count(7),
+        deleted: count(8),
+        bytes: count(9),
+        highest: ModSeq::new(count(10)),
+    })
+}
+
+pub(crate) async fn by_name(tx: &mut Tx, account: AccountId, name: &MailboxName) -> Result<Option<Mailbox>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM mailbox WHERE account_id = ?1 AND name = ?2");
+    tx.query(&sql, &[account.into(), name.as_str().into()]).await?.first().map(mailbox).transpose()
+}
+
+impl Store {
+    /// All mailboxes of an account, by name.
+    pub async fn mailboxes(&self, account: AccountId) -> Result<Vec<Mailbox>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM mailbox WHERE account_id = ?1 ORDER BY name");
+        self.db().query(&sql, &[account.into()]).await?.iter().map(mailbox).collect()
+    }
+
+    /// One mailbox, if it is there.
+    pub async fn mailbox(&self, account: AccountId, name: &MailboxName) -> Result<Option<Mailbox>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM mailbox WHERE account_id = ?1 AND name = ?2");
+        self.db().query(&sql, &[account.into(), name.as_str().into()]).await?.first().map(mailbox).transpose()
+    }
+}

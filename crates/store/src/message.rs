@@ -1,0 +1,165 @@
+//! What is known of a message, and its bytes.
+
+use std::sync::Arc;
+
+use bodies::{Place, Reader, Source};
+use db::{BoxFuture, Error, Failed, Locks, Step, Tx};
+use mail::mime::Structure;
+use mail::{Date, Uid};
+
+use crate::{AccountId, MailboxId, MessageId, Row, Store, copy, settle::todo};
+
+/// A message in a mailbox.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// UID, flags and MODSEQ at the moment of asking.
+    pub row: Row,
+    /// CRLF octets.
+    pub size: u64,
+    /// When it arrived, in the zone it arrived with.
+    pub internaldate: Date,
+    /// When it came into this mailbox, in milliseconds since 1970.
+    pub savedate: i64,
+    /// Its structure, if it was scanned before; else see [`Store::structure`].
+    pub structure: Option<Arc<Structure>>,
+    /// POP3's unique-id, when it was taken over from another server.
+    pub uidl: Option<String>,
+}
+
+const COLUMNS: &str = "p.uid, p.message_id, p.flags, p.modseq, m.size, m.internaldate, m.zone, p.savedate, p.uidl";
+const TABLES: &str = "mailbox_message p JOIN message m ON m.account_id = p.account_id AND m.id = p.message_id";
+
+
+impl Store {
+    /// The messages of these UIDs (ascending) that are there, ascending. `with_structure` reads the cached structures too.
+    /// Ask for at most some hundreds at once.
+    pub async fn messages(&self, account: AccountId, mailbox: MailboxId, uids: &[Uid], with_structure: bool) -> Result<Vec<Message>, Error> {
+        let cache = if with_structure { ", m.cache" } else { "" };
+        let mut messages = Vec::new();
+        for (first, count) in crate::change::runs(uids) {
+            let sql = format!("SELECT {COLUMNS}{cache} FROM {TABLES} WHERE p.account_id = ?1 AND p.mailbox_id = ?2 AND p.uid BETWEEN ?3 AND ?4 ORDER BY p.uid");
+            let last = i64::from(first) + i64::from(count) - 1;
+            let rows = self.db().query(&sql, &[account.into(), mailbox.into(), first.into(), last.into()]).await?;
+            for row in &rows {
+                messages.push(message(row)?);
+            }
+        }
+        Ok(messages)
+    }
+
+    /// Opens the bytes of a message, in CRLF form. None when the message is not there any more.
+    pub async fn read(&self, account: AccountId, mailbox: MailboxId, uid: Uid) -> Result<Option<Reader>, Error> {
+        let Some(reader) = self.try_read(account, mailbox, uid).await? else { return Ok(None) };
+        match reader {
+            Ok(reader) => Ok(Some(reader)),
+            // Between our look and the open it may have been settled, linked or renamed: look again, after what is due.
+            Err(error) if error.is_vanished() => {
+                todo::link_now(self, account).await;
+                let again = self.try_read(account, mailbox, uid).await?;
+                again.transpose().map_err(|error| Error::Engine(error.to_string()))
+            }
+            Err(error) => Err(Error::Engine(error.to_string())),
+        }
+    }
+
+    async fn try_read(&self, account: AccountId, mailbox: MailboxId, uid: Uid) -> Result<Option<Result<Reader, bodies::Error>>, Error> {
+        let sql = "SELECT m.place, p.file, p.file_flags, b.name, m.id FROM mailbox_message p \
+                   JOIN message m ON m.account_id = p.account_id AND m.id = p.message_id \
+                   JOIN mailbox b ON b.account_id = p.account_id AND b.id = p.mailbox_id \
+                   WHERE p.account_id = ?1 AND p.mailbox_id = ?2 AND p.uid = ?3";
+        let rows = self.db().query(sql, &[account.into(), mailbox.into(), uid.get().into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let Some(place) = row.opt_text(0) else {
+            let home = self.home(account).await?;
+            let name = mail::MailboxName::new(row.text(3)).map_err(|error| Error::Broken(error.to_string()))?;
+            let opened = async { self.bodies().folder(&home, &name.maildir_dir())?.open(row.text(1), &copy::letters(row.int(2))).await };
+            return Ok(Some(opened.await));
+        };
+        let Some(source) = self.source(account, MessageId::new(row.int(4)), place).await? else {
+            // Settled since we looked.
+            return Box::pin(self.try_read(account, mailbox, uid)).await;
+        };
+        Ok(Some(self.bodies().reader(source).await))
+    }
+
+    /// The body of a message that is not a file yet; None when it has become one.
+    pub(crate) async fn source(&self, account: AccountId, id: MessageId, place: &str) -> Result<Option<Source>, Error> {
+        match Place::parse(place) {
+            Some(Place::Spooled { name, prefix }) => Ok(Some(Source::Spooled { name, prefix })),
+            Some(Place::Inline) => {
+                let rows = self.db().query("SELECT data FROM body WHERE account_id = ?1 AND id = ?2", &[account.into(), id.into()]).await?;
+                Ok(rows.first().and_then(|row| row.blob(0)).map(Source::Inline))
+            }
+            None => Err(Error::Broken(format!("message {id}: place {place:?} in the database"))),
+        }
+    }
+
+    /// The structure of a message: the cached one, else scanned now and kept. None when the message is gone.
+    pub async fn structure(&self, account: AccountId, mailbox: MailboxId, message: &Message) -> Result<Option<Arc<Structure>>, Error> {
+        if let Some(known) = &message.structure {
+            return Ok(Some(known.clone()));
+        }
+        let Some(mut reader) = self.read(account, mailbox, message.row.uid).await? else { return Ok(None) };
+        let mut scanner = mail::mime::Scanner::new(mail::mime::Limits::default());
+        while let Some(chunk) = reader.chunk().await.map_err(|error| Error::Engine(error.to_string()))? {
+            scanner.feed(&chunk);
+        }
+        let structure = Arc::new(scanner.finish());
+        let keep = KeepStructure { account, id: message.row.id, packed: structure.to_bytes().into() };
+        // It is a cache: what it was wanted for goes on without it.
+        if let Err(error) = self.db().commit(keep).await {
+            tracing::warn!("keeping the structure of message {}: {error}", message.row.id);
+        }
+        Ok(Some(structure))
+    }
+}
+
+fn message(row: &db::Row) -> Result<Message, Error> {
+    let zone = i16::try_from(row.int(6)).unwrap_or_default();
+    Ok(Message {
+        row: crate::view::row(row)?,
+        size: row.int(4).unsigned_abs(),
+        internaldate: Date::new(row.int(5).div_euclid(1000), zone),
+        savedate: row.int(7),
+        uidl: row.opt_text(8).map(str::to_owned),
+        structure: row.blob(9).and_then(|packed| Structure::from_bytes(&packed).ok()).map(Arc::new),
+    })
+}
+
+/// Keeps what was scanned. Changes nothing that anyone is told about.
+struct KeepStructure {
+    account: AccountId,
+    id: MessageId,
+    packed: bytes::Bytes,
+}
+
+impl Step for KeepStructure {
+    type Done = ();
+    const COMBINES: bool = true;
+    const RINGS: bool = false;
+    fn locks(&self, locks: &mut Locks) {
+        locks.take(self.account.key());
+    }
+    fn weight(&self) -> usize {
+        self.packed.len()
+    }
+    fn run<'t>(batch: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<()>, Failed>> {
+        Box::pin(async move {
+            let rows: Vec<[db::Value; 3]> = batch.iter().map(|keep| [keep.account.into(), keep.id.into(), keep.packed.clone().into()]).collect();
+            let sql = "WITH v(a, i, c) AS (VALUES {rows}) UPDATE message SET cache = v.c FROM v WHERE message.account_id = v.a AND message.id = v.i";
+            tx.rows(sql, &rows).await?;
+            Ok(vec![(); batch.len()])
+        })
+    }
+}
+
+impl Store {
+    /// What POP3 shows of a mailbox in one question: UID, size and taken-over unique-id of each message, ascending.
+    pub async fn sizes(&self, account: AccountId, mailbox: MailboxId) -> Result<Vec<(Uid, u64, Option<String>)>, Error> {
+        let sql = format!("SELECT p.uid, m.size, p.uidl FROM {TABLES} WHERE p.account_id = ?1 AND p.mailbox_id = ?2 ORDER BY p.uid");
+        let rows = self.db().query(&sql, &[account.into(), mailbox.into()]).await?;
+        let uid = |row: &db::Row| u32::try_from(row.int(0)).ok().and_then(Uid::new).ok_or_else(|| Error::Broken("a UID out of range".into()));
+        rows.iter().map(|row| Ok((uid(row)?, row.int(1).unsigned_abs(), row.opt_text(2).map(str::to_owned)))).collect()
+    }
+}
+

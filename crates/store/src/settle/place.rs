@@ -1,0 +1,185 @@
+//! Bodies become files: written, made durable with one sync a group, and only then forgotten by the database.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use bodies::{FileName, Home, Job, Name, Place, Placement, Source};
+use db::{BoxFuture, Error, Failed, Locks, Step, Tx, Value};
+use mail::MailboxName;
+
+use crate::{AccountId, Store, copy};
+
+/// Messages placed for one sync.
+const BATCH: i64 = 512;
+/// Workers that write files of one batch at once.
+const HANDS: usize = 2;
+
+type Message = (AccountId, i64);
+/// Where a message was placed: mailbox and UID.
+type Spot = (i64, i64);
+
+/// What one batch is about.
+#[derive(Default)]
+struct Work {
+    jobs: Vec<Job>,
+    homes: Vec<Home>,
+    placed: BTreeMap<Message, HashSet<Spot>>,
+    spooled: HashMap<Message, Name>,
+    files: Vec<(Message, bodies::File)>,
+}
+
+/// Places some of the bodies that are due; false when none was left. Accounts whose files can't be written are added to
+/// `failing`, and left alone by the next batch: one full disk does not hold up the others.
+pub(super) async fn batch(store: &Store, failing: &mut BTreeSet<i64>) -> Result<bool, Error> {
+    let _one = store.inner.homes.one_at_a_time().await;
+    let mut work = due(store, failing).await?;
+    if work.placed.is_empty() {
+        return Ok(false);
+    }
+    let engine = |error: bodies::Error| Error::Engine(error.to_string());
+    let share = work.jobs.len().div_ceil(HANDS).max(1);
+    let hands: Vec<_> = work.jobs.chunks(share).map(|jobs| store.bodies().work(jobs.to_vec())).collect();
+    let mut results = Vec::new();
+    for hand in futures_util::future::join_all(hands).await {
+        results.extend(hand.map_err(engine)?);
+    }
+    work.leave_out(results, failing);
+    store.bodies().sync(&work.homes).await.map_err(engine)?;
+    let mut steps: BTreeMap<AccountId, Settled> = BTreeMap::new();
+    for (&(account, id), spots) in &work.placed {
+        steps.entry(account).or_insert_with(|| Settled { account, placed: BTreeMap::new() }).placed.insert(id, spots.clone());
+    }
+    let accounts: Vec<AccountId> = steps.keys().copied().collect();
+    let done = store.db().commit(steps.into_values().collect::<Vec<Settled>>()).await?;
+    let results: HashMap<Message, Fate> =
+        accounts.into_iter().zip(done).flat_map(|(account, fates)| fates.into_iter().map(move |(id, fate)| ((account, id), fate))).collect();
+    tidy(store, work, &results).await.map_err(engine)?;
+    Ok(true)
+}
+
+/// What is due: the bodies, and for each the places where its message lies.
+async fn due(store: &Store, failing: &BTreeSet<i64>) -> Result<Work, Error> {
+    let without = match failing.is_empty() {
+        true => String::new(),
+        false => format!("WHERE account_id NOT IN ({})", failing.iter().map(i64::to_string).collect::<Vec<_>>().join(",")),
+    };
+    let sql = format!("SELECT b.account_id, b.id, b.data, m.place, m.internaldate, p.mailbox_id, p.uid, p.file, p.file_flags, x.name \
+               FROM (SELECT account_id, id, data FROM body {without} ORDER BY account_id, id LIMIT ?1) b \
+               JOIN message m ON m.account_id = b.account_id AND m.id = b.id \
+               JOIN mailbox_message p ON p.account_id = b.account_id AND p.message_id = b.id \
+               JOIN mailbox x ON x.account_id = p.account_id AND x.id = p.mailbox_id");
+    let mut work = Work::default();
+    let mut homes: HashMap<AccountId, Home> = HashMap::new();
+    for row in store.db().query(&sql, &[BATCH.into()]).await? {
+        let account = AccountId::new(row.int(0));
+        let home = match homes.get(&account) {
+            Some(home) => home.clone(),
+            None => {
+                let home = store.home(account).await?;
+                homes.insert(account, home.clone());
+                home
+            }
+        };
+        work.add(store, account, &home, &row)?;
+    }
+    work.homes = homes.into_values().collect();
+    Ok(work)
+}
+
+impl Work {
+    /// Messages whose file could not be written stay as they are.
+    fn leave_out(&mut self, results: Vec<Result<(), bodies::Error>>, failing: &mut BTreeSet<i64>) {
+        for (result, (message, _)) in results.into_iter().zip(&self.files) {
+            if let Err(error) = result {
+                tracing::warn!("account {}: {error}; the message is safe in the database, and its file is tried again", message.0);
+                failing.insert(message.0.get());
+                self.placed.remove(message);
+            }
+        }
+        let placed = &self.placed;
+        self.spooled.retain(|message, _| placed.contains_key(message));
+    }
+
+    fn add(&mut self, store: &Store, account: AccountId, home: &Home, row: &db::Row) -> Result<(), Error> {
+        let message = (account, row.int(1));
+        let broken = |what: &str| Error::Broken(format!("message {} of account {account}: {what} in the database", message.1));
+        let source = match Place::parse(row.text(3)) {
+            Some(Place::Inline) => Source::Inline(row.blob(2).ok_or_else(|| broken("no body"))?),
+            Some(Place::Spooled { name, prefix }) => {
+                self.spooled.insert(message, name);
+                Source::Spooled { name, prefix }
+            }
+            None => return Err(broken("a bad place")),
+        };
+        let name = FileName::parse(row.text(7)).ok_or_else(|| broken("a bad file name"))?;
+        let mailbox = MailboxName::new(row.text(9)).map_err(|_| broken("a bad mailbox name"))?;
+        let folder = store.bodies().folder(home, &mailbox.maildir_dir()).map_err(|error| Error::Engine(error.to_string()))?;
+        let letters = copy::letters(row.int(8));
+        self.files.push((message, folder.file(row.text(7), &letters)));
+        let internaldate = row.int(4).div_euclid(1000);
+        self.jobs.push(Job::Place(Placement { folder, source, name, letters, internaldate, again: true }));
+        self.placed.entry(message).or_default().insert((row.int(5), row.int(6)));
+        Ok(())
+    }
+}
+
+/// Removes spool files that are done with, and files of messages that were expunged while we placed them.
+async fn tidy(store: &Store, work: Work, fates: &HashMap<Message, Fate>) -> Result<(), bodies::Error> {
+    let is = |message: &Message, fate: Fate| fates.get(message) == Some(&fate);
+    let removed = work.files.into_iter().filter(|(message, _)| is(message, Fate::Gone)).map(|(_, file)| Job::Remove(file)).collect::<Vec<_>>();
+    if !removed.is_empty() {
+        store.bodies().work(removed).await?.into_iter().collect::<Result<Vec<()>, _>>()?;
+    }
+    let names = work.spooled.into_iter().filter(|(message, _)| !is(message, Fate::Stays)).map(|(_, name)| name).collect::<Vec<_>>();
+    if names.is_empty() { Ok(()) } else { store.bodies().discard(names).await }
+}
+
+/// What became of a message that was placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is files now.
+    Settled,
+    /// It got a further place meanwhile: the next batch places it again.
+    Stays,
+    /// It was expunged meanwhile.
+    Gone,
+}
+
+/// These messages are files now, in these spots.
+struct Settled {
+    account: AccountId,
+    placed: BTreeMap<i64, HashSet<Spot>>,
+}
+
+impl Step for Settled {
+    type Done = Vec<(i64, Fate)>;
+    const COMBINES: bool = true;
+    const RINGS: bool = false;
+    fn locks(&self, locks: &mut Locks) {
+        locks.take(self.account.key());
+    }
+    fn run<'t>(batch: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<Vec<(i64, Fate)>>, Failed>> {
+        Box::pin(async move {
+            let all = batch.iter().flat_map(|step| step.placed.keys().map(|&id| [step.account.into(), id.into()]));
+            let rows: Vec<[Value; 2]> = all.collect();
+            let sql = "SELECT account_id, message_id, mailbox_id, uid FROM mailbox_message WHERE (account_id, message_id) IN (VALUES {rows})";
+            let mut spots: HashMap<Message, HashSet<Spot>> = HashMap::new();
+            for row in tx.rows(sql, &rows).await? {
+                spots.entry((AccountId::new(row.int(0)), row.int(1))).or_default().insert((row.int(2), row.int(3)));
+            }
+            let fate = |account, id, placed: &HashSet<Spot>| match spots.get(&(account, id)) {
+                None => Fate::Gone,
+                Some(now) if now.is_subset(placed) => Fate::Settled,
+                Some(_) => Fate::Stays,
+            };
+            let fates: Vec<Vec<(i64, Fate)>> =
+                batch.iter().map(|step| step.placed.iter().map(|(&id, placed)| (id, fate(step.account, id, placed))).collect()).collect();
+            let settled = batch.iter().zip(&fates).flat_map(|(step, fates)| {
+                fates.iter().filter(|(_, fate)| *fate == Fate::Settled).map(|&(id, _)| [step.account.into(), id.into()])
+            });
+            let settled: Vec<[Value; 2]> = settled.collect();
+            tx.rows("UPDATE message SET place = NULL WHERE (account_id, id) IN (VALUES {rows})", &settled).await?;
+            tx.rows("DELETE FROM body WHERE (account_id, id) IN (VALUES {rows})", &settled).await?;
+            Ok(fates)
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! The messages of a mailbox as a packed value, kept in memory and brought up to date by the log.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use db::{Error, Tx};
+use mail::{Flags, MailboxName, ModSeq, Uid};
+
+use crate::change::Log;
+use crate::{AccountId, Keywords, Mailbox, MailboxId, MessageId, Refused, Store};
+
+/// What changes about a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its name in the mailbox.
+    pub uid: Uid,
+    /// The message.
+    pub id: MessageId,
+    /// Flags and keywords (the account's [`Keywords`] name the latter).
+    pub flags: Flags,
+    /// When they last changed.
+    pub modseq: ModSeq,
+}
+
+/// A mailbox as it was at `modseq`.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Its counters at the same moment.
+    pub mailbox: Mailbox,
+    /// The account's `seq` it shows.
+    pub modseq: ModSeq,
+    /// Its messages by ascending UID.
+    pub rows: Vec<Row>,
+    /// The account's keywords at that moment.
+    pub keywords: Keywords,
+}
+
+/// What happened to a mailbox between two moments.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// The account's `seq` they lead to.
+    pub to: ModSeq,
+    /// New messages by ascending UID, with their flags at that moment.
+    pub added: Vec<Row>,
+    /// Messages that were there and whose flags changed, by ascending UID.
+    pub flagged: Vec<Row>,
+    /// UIDs that are gone, ascending; possibly some that came and went unseen.
+    pub vanished: Vec<Uid>,
+    /// The account's keywords, in case new ones were named.
+    pub keywords: Keywords,
+}
+
+/// What a mailbox became.
+pub enum Since {
+    /// These changes.
+    Changes(Changes),
+    /// The log does not reach back so far: look at the whole again.
+    Forgotten,
+    /// The mailbox is gone.
+    Gone,
+}
+
+/// Messages kept in memory in all, over all views: 32 bytes each, so 64 MiB.
+const CACHED_ROWS: usize = 2 << 20;
+
+/// Views of mailboxes that were opened lately, shared by their sessions.
+#[derive(Default)]
+pub(crate) struct Views(Mutex<HashMap<(AccountId, MailboxId), Arc<View>>>);
+
+impl Views {
+    fn get(&self, account: AccountId, mailbox: MailboxId) -> Option<Arc<View>> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&(account, mailbox)).cloned()
+    }
+
+    /// Keeps a view; when there are too many, those that no session holds go first.
+    fn keep(&self, account: AccountId, view: &Arc<View>) {
+        let mut views = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        views.insert((account, view.mailbox.id), view.clone());
+        let rows = |views: &HashMap<_, Arc<View>>| views.values().map(|view| view.rows.len() + 64).sum::<usize>();
+        if rows(&views) > CACHED_ROWS {
+            views.retain(|_, view| Arc::strong_count(view) > 1);
+        }
+    }
+}
+
+impl Store {
+    /// The mailbox `name` of `account` as it is now. Refused when there is none.
+    pub async fn open(&self, account: AccountId, name: &MailboxName) -> Result<Arc<View>, Error> {
+        let mut tx = self.db().read().await?;
+        let mailbox = crate::mailbox::by_name(&mut tx, account, name).await?;
+        let mailbox = mailbox.ok_or_else(|| Error::from(Refused::NoSuchMailbox(name.as_str().to_owned())))?;
+        let now = seq(&mut tx, account).await?;
+        let keywords = crate::keyword::load(&mut tx, account).await?;
+        let rows = match self.inner.views.get(account, mailbox.id) {
+            Some(view) if view.modseq == now && view.mailbox == mailbox => return Ok(view),
+            Some(view) => match changes(&mut tx, account, mailbox.id, view.modseq).await? {
+                Some(log) => apply(&view.rows, &log),
+                None => load(&mut tx, account, mailbox.id).await?,
+            },
+            None => load(&mut tx, account, mailbox.id).await?,
+        };
+        let view = Arc::new(View { mailbox, modseq: now, rows, keywords });
+        self.inner.views.keep(account, &view);
+        Ok(view)
+    }
+
+    /// What happened to `mailbox` since the account's `seq` was `since`.
+    pub async fn changes(&self, account: AccountId, mailbox: MailboxId, since: ModSeq) -> Result<Since, Error> {
+        let mut tx = self.db().read().await?;
+        let to = seq(&mut tx, account).await?;
+        if to == since {
+            let keywords = crate::keyword::load(&mut tx, account).await?;
+            return Ok(Since::Changes(Changes { to, keywords, ..Changes::default() }));
+        }
+        let there = "SELECT id FROM mailbox WHERE account_id = ?1 AND id = ?2";
+        if tx.query(there, &[account.into(), mailbox.into()]).await?.is_empty() {
+            return Ok(Since::Gone);
+        }
+        let keywords = crate::keyword::load(&mut tx, account).await?;
+        let Some(log) = changes(&mut tx, account, mailbox, since).await? else { return Ok(Since::Forgotten) };
+        Ok(Since::Changes(Changes { to, added: log.added, flagged: log.flagged, vanished: log.vanished, keywords }))
+    }
+}
+
+async fn seq(tx: &mut Tx, account: AccountId) -> Result<ModSeq, Error> {
+    let rows = tx.query("SELECT seq FROM account WHERE id = ?1", &[account.into()]).await?;
+    let row = rows.first().ok_or_else(|| Error::from(Refused::NoSuchAccount(account.to_string())))?;
+    Ok(ModSeq::new(row.int(0).unsigned_abs()))
+}
+
+async fn load(tx: &mut Tx, account: AccountId, mailbox: MailboxId) -> Result<Vec<Row>, Error> {
+    let sql = "SELECT uid, message_id, flags, modseq FROM mailbox_message WHERE account_id = ?1 AND mailbox_id = ?2 ORDER BY uid";
+    let rows = tx.query(sql, &[account.into(), mailbox.into()]).await?;
+    rows.iter().map(row).collect()
+}
+
+/// A row of `uid, message_id, flags, modseq`.
+pub(crate) fn row(row: &db::Row) -> Result<Row, Error> {
+    let uid = u32::try_from(row.int(0)).ok().and_then(Uid::new).ok_or_else(|| Error::Broken(format!("UID {} in the database", row.int(0))))?;
+    let flags = Flags::from_bits(row.int(2).unsigned_abs());
+    Ok(Row { uid, id: MessageId::new(row.int(1)), flags, modseq: ModSeq::new(row.int(3).unsigned_abs()) })
+}
+
+/// The log since `since` as one; None when it does not reach back so far.
+async fn changes(tx: &mut Tx, account: AccountId, mailbox: MailboxId, since: ModSeq) -> Result<Option<Log>, Error> {
+    let floor = tx.query("SELECT floor FROM account WHERE id = ?1", &[account.into()]).await?;
+    if floor.first().is_none_or(|row| row.int(0).unsigned_abs() > since.get()) {
+        return Ok(None);
+    }
+    let sql = "SELECT what FROM change WHERE account_id = ?1 AND seq > ?2 AND mailbox_id = ?3 ORDER BY seq";
+    let since = i64::try_from(since.get()).unwrap_or(i64::MAX);
+    let rows = tx.query(sql, &[account.into(), since.into(), mailbox.into()]).await?;
+    let logs: Option<Vec<Log>> = rows.iter().map(|row| Log::unpack(&row.blob(0).unwrap_or_default())).collect();
+    Ok(logs.map(merge))
+}
+
+/// Several transactions as one: the last flags of each message; what came and went is only gone.
+fn merge(logs: Vec<Log>) -> Log {
+    let mut added: HashMap<Uid, Row> = HashMap::new();
+    let mut flagged: HashMap<Uid, Row> = HashMap::new();
+    let mut vanished = Vec::new();
+    for log in logs {
+        added.extend(log.added.into_iter().map(|row| (row.uid, row)));
+        for row in log.flagged {
+            match added.get_mut(&row.uid) {
+                Some(new) => *new = row,
+                None => {
+                    flagged.insert(row.uid, row);
+                }
+            }
+        }
+        for uid in log.vanished {
+            added.remove(&uid);
+            flagged.remove(&uid);
+            vanished.push(uid);
+        }
+    }
+    vanished.sort_unstable();
+    Log { added: ascending(added), flagged: ascending(flagged), vanished }
+}
+
+fn ascending(rows: HashMap<Uid, Row>) -> Vec<Row> {
+    let mut rows: Vec<Row> = rows.into_values().collect();
+    rows.sort_unstable_by_key(|row| row.uid);
+    rows
+}
+
+/// `rows` after `log`.
+fn apply(rows: &[Row], log: &Log) -> Vec<Row> {
+    let flagged: HashMap<Uid, Row> = log.flagged.iter().map(|row| (row.uid, *row)).collect();
+    let kept = rows.iter().filter(|row| log.vanished.binary_search(&row.uid).is_err());
+    let mut after: Vec<Row> = kept.map(|row| flagged.get(&row.uid).copied().unwrap_or(*row)).collect();
+    // New messages have higher UIDs than all before them, but not than a message that the view already had.
+    let last = after.last().map(|row| row.uid);
+    after.extend(log.added.iter().filter(|row| last.is_none_or(|last| row.uid > last)));
+    after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(uid: u32, flags: Flags) -> Row {
+        Row { uid: Uid::new(uid).unwrap(), id: MessageId::new(uid.into()), flags, modseq: ModSeq::new(uid.into()) }
+    }
+    fn uids(rows: &[Row]) -> Vec<u32> {
+        rows.iter().map(|row| row.uid.get()).collect()
+    }
+
+    #[test]
+    fn what_came_and_went_is_only_gone() {
+        let came = Log { added: vec![row(5, Flags::EMPTY), row(6, Flags::EMPTY)], ..Log::default() };
+        let went = Log { vanished: vec![Uid::new(5).unwrap()], flagged: vec![row(6, Flags::SEEN), row(1, Flags::SEEN)], ..Log::default() };
+        let merged = merge(vec![came, went]);
+        assert_eq!((uids(&merged.added), uids(&merged.flagged)), (vec![6], vec![1]));
+        assert_eq!(merged.added[0].flags, Flags::SEEN);
+        assert_eq!(merged.vanished, [Uid::new(5).unwrap()]);
+    }
+
+    #[test]
+    fn a_view_follows_the_log() {
+        let before = [row(1, Flags::EMPTY), row(2, Flags::EMPTY), row(3, Flags::EMPTY)];
+        let log = Log { added: vec![row(4, Flags::EMPTY)], flagged: vec![row(3, Flags::SEEN)], vanished: vec![Uid::new(2).unwrap()] };
+        let after = apply(&before, &log);
+        assert_eq!(uids(&after), [1, 3, 4]);
+        assert_eq!(after[1].flags, Flags::SEEN);
+    }
+}
