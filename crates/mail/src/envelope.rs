@@ -203,6 +203,11 @@ impl Run {
                 Token::Special(b';') => return (run, End::Semicolon),
                 Token::Special(b'<') => return (run, End::Angle),
                 Token::Special(b':') if !in_group && !run.words.is_empty() && !run.has_at() => return (run, End::Colon),
+                // A colon that begins no group, a stray '>'.
+                Token::Special(b':' | b'>') => {
+                    spaced = true;
+                    continue;
+                }
                 Token::Special(other) => {
                     run.words.push(Word { text: vec![other], at_sign: other == b'@', spaced: std::mem::take(&mut spaced) });
                     continue;
@@ -228,16 +233,17 @@ impl Run {
         if self.words.is_empty() {
             return None;
         }
-        let host = match self.words.iter().rposition(|word| word.at_sign) {
+        let (host, local) = match self.words.iter().rposition(|word| word.at_sign) {
+            // `John Doe jd@example.org`: the local part is what touches the @, the rest a name.
             Some(at) => {
                 let domain = self.words.split_off(at);
-                join(domain.get(1..).unwrap_or_default(), false)
+                let local = self.words.iter().rposition(|word| word.spaced).unwrap_or(0);
+                (join(domain.get(1..).unwrap_or_default(), false), self.words.split_off(local))
             }
-            None => Vec::new(),
+            // One word is a local part, several are a name.
+            None if self.words.len() == 1 => (Vec::new(), std::mem::take(&mut self.words)),
+            None => (Vec::new(), Vec::new()),
         };
-        // `John Doe jd@example.org`: the local part is what touches the @, the rest a name.
-        let local = self.words.iter().rposition(|word| word.spaced).unwrap_or(0);
-        let local = self.words.split_off(local);
         let name = self.phrase().or(self.comment);
         Some(EnvelopeAddress { name, adl: None, mailbox: Some(join(&local, false)), host: Some(host) })
     }
@@ -419,8 +425,9 @@ mod tests {
             ("A Group: a@b, C <c@d>; e@f", r#"(~ ~ "A Group" ~)(~ ~ "a" "b")("C" ~ "c" "d")(~ ~ ~ ~)(~ ~ "e" "f")"#),
             ("G: a@b", r#"(~ ~ "G" ~)(~ ~ "a" "b")(~ ~ ~ ~)"#),
             ("G: <a@b>; <c@d>", r#"(~ ~ "G" ~)(~ ~ "a" "b")(~ ~ ~ ~)(~ ~ "c" "d")"#),
+            ("G: x, H: a@b; :c@d>", r#"(~ ~ "G" ~)(~ ~ "x" "")("H" ~ "a" "b")(~ ~ ~ ~)(~ ~ "c" "d")"#),
             ("root", r#"(~ ~ "root" "")"#),
-            ("John Doe", r#"("John" ~ "Doe" "")"#),
+            ("John Doe", r#"("John Doe" ~ "" "")"#),
             ("John Doe jd@x", r#"("John Doe" ~ "jd" "x")"#),
             ("<>", r#"(~ ~ "" "")"#),
             ("X <a@b, c@d", r#"("X" ~ "a" "b")(~ ~ "c" "d")"#),

@@ -222,8 +222,11 @@ impl Scanner {
         let start = self.offset - self.line.length;
         self.kept.truncate(self.kept_line);
         self.end_headers(start);
-        let end = start - self.line_end_before.min(start);
-        let lines = self.lines.saturating_sub(u64::from(line_end > 0) + u64::from(self.line_end_before > 0));
+        // The line end before a delimiter is the delimiter's, unless it is the empty line that ended the last header.
+        let begun = self.open.last().map_or(0, |open| open.part.body.start);
+        let whole_line = start.saturating_sub(self.line_end_before) >= begun;
+        let end = if whole_line { start.saturating_sub(self.line_end_before) } else { start };
+        let lines = self.lines.saturating_sub(u64::from(line_end > 0) + u64::from(whole_line && self.line_end_before > 0));
         while self.open.len() > at + 1 {
             if let Some(open) = self.open.pop() {
                 self.adopt(open.closed(end, lines));
@@ -508,16 +511,32 @@ mod tests {
         assert_eq!(Structure::of_message(uninteresting.as_bytes()).envelope.date.as_deref(), Some(&b"now"[..]));
     }
 
-    /// Messages that are nearly MIME.
+    /// Messages that are nearly MIME: loose lines, or a tree with something left out here and there.
     fn messages() -> impl Strategy<Value = Vec<u8>> {
-        let line = prop_oneof![
+        let end = prop::sample::select(vec!["\r\n", "\r\n", "\r\n", "\n", ""]);
+        let loose = proptest::collection::vec((line(), end), 0..40).prop_map(|lines| lines.into_iter().map(|(line, end)| line + end).collect::<String>());
+        let leaf = proptest::collection::vec(line(), 0..4).prop_map(|lines| lines.into_iter().map(|line| line + "\r\n").collect::<String>());
+        let tree = leaf.prop_recursive(5, 24, 3, |inner| {
+            let blank = prop::sample::select(vec!["\r\n", "\r\n", "\r\n", ""]);
+            let message = (blank.clone(), inner.clone()).prop_map(|(blank, inner)| format!("Content-Type: message/rfc822\r\n{blank}{inner}"));
+            let last = prop::sample::select(vec!["--\r\n", "--\r\n", "--", ""]);
+            let digest = prop::sample::select(vec!["mixed", "digest"]);
+            let multipart = (digest, "[ab]", blank, proptest::collection::vec(inner, 0..3), last).prop_map(|(subtype, boundary, blank, parts, last)| {
+                let parts: String = parts.into_iter().map(|part| format!("--{boundary}\r\n{part}")).collect();
+                format!("Content-Type: multipart/{subtype}; boundary={boundary}\r\n{blank}{parts}--{boundary}{last}")
+            });
+            prop_oneof![message, multipart]
+        });
+        prop_oneof![loose, tree].prop_map(String::into_bytes)
+    }
+
+    fn line() -> impl Strategy<Value = String> {
+        prop_oneof![
             3 => prop::sample::select(vec!["--a", "--b", "--a--", "--b--", "--c ", "--ab", "--", "", "", "", "text", "-", " x", "\t--a", "\r"]).prop_map(str::to_owned),
             2 => ("(multipart/mixed|multipart/digest|message/rfc822|text/plain|x)", "[abc]{0,2}").prop_map(|(media, boundary)| format!("Content-Type: {media}; boundary=\"{boundary}\"")),
             1 => "(From|To|Subject|Content-ID|Content-Disposition|Content-Language|Content-Location): [a-c@<>,:;=\"é]{0,9}",
             1 => "Content-Transfer-Encoding: (7bit|base64)",
-        ];
-        let end = prop::sample::select(vec!["\r\n", "\r\n", "\r\n", "\n", ""]);
-        proptest::collection::vec((line, end), 0..40).prop_map(|lines| lines.into_iter().map(|(line, end)| line + end).collect::<String>().into_bytes())
+        ]
     }
 
     fn check(part: &Part, within: std::ops::Range<u64>, message: &[u8]) {
