@@ -1,0 +1,87 @@
+//! Where records are verified: on blocking threads, so many at a time, so many waiting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+/// A bounded pool for work that holds a processor.
+pub(crate) struct Pool {
+    workers: Arc<Semaphore>,
+    places: Semaphore,
+    patience: Duration,
+}
+
+/// Why work was not done.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Too many wait already, or this one waited too long.
+    Saturated,
+    /// The work panicked, or the runtime is going down.
+    Lost,
+}
+
+impl Pool {
+    /// At least one worker: with none, nobody could log in.
+    pub(crate) fn new(workers: usize, waiting: usize, patience: Duration) -> Pool {
+        let (workers, places) = (workers.clamp(1, Semaphore::MAX_PERMITS / 2), waiting.min(Semaphore::MAX_PERMITS / 2));
+        // A place is for those who work as well as those who wait.
+        Pool { workers: Arc::new(Semaphore::new(workers)), places: Semaphore::new(places + workers), patience }
+    }
+
+    /// Runs `work` on a thread of its own. A caller that goes away does not free the worker: the work goes on to its
+    /// end, and until then it counts.
+    pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
+        let _place = self.places.try_acquire().map_err(|_| Refused::Saturated)?;
+        let worker = tokio::time::timeout(self.patience, self.workers.clone().acquire_owned());
+        let worker = worker.await.map_err(|_| Refused::Saturated)?.map_err(|_| Refused::Lost)?;
+        let task = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(worker);
+            done
+        });
+        task.await.map_err(|_| Refused::Lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    #[tokio::test]
+    async fn work_is_done_elsewhere_and_a_panic_stays_there() {
+        let pool = Pool::new(1, 0, LONG);
+        let here = std::thread::current().id();
+        assert_eq!(pool.run(move || std::thread::current().id() != here).await, Ok(true));
+        assert_eq!(pool.run(|| panic!("of the test")).await, Err::<(), _>(Refused::Lost));
+        assert_eq!(pool.run(|| 1).await, Ok(1), "the worker came back");
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_is_turned_away_at_once_and_who_waits_too_long_in_time() {
+        let pool = Arc::new(Pool::new(1, 1, Duration::ZERO));
+        let (started, wait) = mpsc::channel();
+        let (finish, gate) = mpsc::channel::<()>();
+        let busy = tokio::spawn({
+            let pool = pool.clone();
+            async move {
+                pool.run(move || {
+                    started.send(()).expect("the test listens");
+                    gate.recv()
+                })
+                .await
+            }
+        });
+        tokio::task::spawn_blocking(move || wait.recv()).await.expect("joined").expect("started");
+        assert_eq!(pool.run(|| 1).await, Err(Refused::Saturated), "waited longer than its patience");
+        let place = pool.places.try_acquire().expect("one may wait");
+        assert_eq!(pool.run(|| 1).await, Err(Refused::Saturated), "no place to wait");
+        drop(place);
+        finish.send(()).expect("the work waits");
+        assert_eq!(busy.await.expect("joined"), Ok(Ok(())));
+        assert_eq!(pool.run(|| 1).await, Ok(1));
+    }
+}
