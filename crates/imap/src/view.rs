@@ -354,3 +354,6 @@ fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     }
     joined
 }
+
+#[cfg(test)]
+mod tests;

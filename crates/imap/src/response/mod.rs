@@ -354,3 +354,6 @@ fn write_id(pairs: &[(Text, Option<Text>)], out: &mut BytesMut) {
     }
     out.extend_from_slice(b")");
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,312 @@
+//! Tables for the rules, and a model: a mailbox that others change, and a client that believes only what it is told.
+
+use super::*;
+use crate::Limits;
+use crate::cursor::Cursor;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+fn uid(number: u32) -> Uid {
+    Uid::new(number).unwrap()
+}
+
+fn set(text: &str) -> SequenceSet {
+    SequenceSet::parse(&mut Cursor::new(text.as_bytes(), true, &Limits::default())).unwrap()
+}
+
+fn message(number: u32) -> Message {
+    Message::new(uid(number), Flags::EMPTY, false)
+}
+
+fn view(uids: &[u32]) -> View {
+    View::new(uids.iter().copied().map(message), FlagNames::well_known())
+}
+
+fn added(uids: &[u32]) -> Changes {
+    Changes { added: uids.iter().copied().map(message).collect(), ..Changes::default() }
+}
+
+fn vanished(uids: &[u32]) -> Changes {
+    Changes { vanished: uids.iter().copied().map(uid).collect(), ..Changes::default() }
+}
+
+fn flagged(flags: &[(u32, Flags)]) -> Changes {
+    Changes { flagged: flags.iter().map(|&(number, flags)| (uid(number), flags)).collect(), ..Changes::default() }
+}
+
+/// As the client reads it.
+fn told(view: &mut View, expunge: Expunge, with_uid: bool) -> String {
+    let mut out = bytes::BytesMut::new();
+    Response::Batch(view.tell(expunge, with_uid)).write(None, &mut out);
+    String::from_utf8_lossy(&out).replace("\r\n", ";")
+}
+
+#[test]
+fn what_a_set_means() {
+    // uids 10, 20, 30, 40 are messages 1 to 4
+    let table: &[(&str, Result<&[u32], NoSuchNumber>, &[u32])] = &[
+        ("1", Ok(&[1]), &[]),
+        ("4,2", Ok(&[2, 4]), &[]),
+        ("2:3", Ok(&[2, 3]), &[]),
+        ("3:2", Ok(&[2, 3]), &[]),
+        ("*", Ok(&[4]), &[4]),
+        ("*:*", Ok(&[4]), &[4]),
+        ("3:*", Ok(&[3, 4]), &[1, 2, 3, 4]),
+        ("*:3", Ok(&[3, 4]), &[1, 2, 3, 4]),
+        ("9:*", Ok(&[4]), &[1, 2, 3, 4]),
+        ("1:3,2:4,1", Ok(&[1, 2, 3, 4]), &[]),
+        ("5", Err(NoSuchNumber), &[]),
+        ("1:5", Err(NoSuchNumber), &[]),
+        ("10", Err(NoSuchNumber), &[1]),
+        ("10,15,40:35", Err(NoSuchNumber), &[1, 4]),
+        ("11:19", Err(NoSuchNumber), &[]),
+        ("999:*", Ok(&[4]), &[4]),
+        ("1:4294967295", Err(NoSuchNumber), &[1, 2, 3, 4]),
+    ];
+    let view = view(&[10, 20, 30, 40]);
+    for (text, by_number, by_uid) in table {
+        let seqs = |chosen: Chosen| {
+            let seqs: Vec<u32> = view.messages(&chosen).map(|(seq, _)| seq).collect();
+            assert_eq!((chosen.len(), chosen.is_empty()), (seqs.len(), seqs.is_empty()));
+            for seq in 0..7 {
+                assert_eq!(chosen.contains(seq), seqs.contains(&seq), "{text} {seq}");
+            }
+            seqs
+        };
+        assert_eq!(view.resolve(&set(text), false).map(seqs), by_number.map(<[u32]>::to_vec), "{text}");
+        assert_eq!(view.resolve(&set(text), true).map(seqs), Ok(by_uid.to_vec()), "UID {text}");
+    }
+    assert_eq!(view.uids(&view.all()), [10, 20, 30, 40].map(uid));
+}
+
+#[test]
+fn an_empty_mailbox() {
+    let view = view(&[]);
+    for text in ["1", "*", "1:*"] {
+        assert_eq!(view.resolve(&set(text), false), Err(NoSuchNumber), "{text}");
+        assert_eq!(view.resolve(&set(text), true), Ok(Chosen::default()), "UID {text}");
+    }
+    assert!(view.all().is_empty());
+    assert_eq!((view.count(), view.first_unseen()), (0, None));
+}
+
+#[test]
+fn expunges_come_first_and_descend() {
+    let mut view = view(&[1, 2, 3, 4, 5]);
+    view.note(vanished(&[2, 4]));
+    view.note(added(&[7, 6]));
+    view.note(flagged(&[(5, Flags::SEEN)]));
+    let lines = told(&mut view, Expunge::Now, true);
+    assert_eq!(lines, "* 4 EXPUNGE;* 2 EXPUNGE;* 5 EXISTS;* 0 RECENT;* 3 FETCH (UID 5 FLAGS (\\Seen));");
+    assert_eq!(view.seq_of(uid(7)), Some(5));
+    assert_eq!(told(&mut view, Expunge::Now, true), "");
+    assert!(!view.has_news(Expunge::Now));
+}
+
+#[test]
+fn numbers_stand_until_an_expunge_is_told() {
+    let mut view = view(&[1, 2, 3]);
+    view.note(vanished(&[1]));
+    view.note(added(&[4]));
+    assert!(view.has_news(Expunge::Later));
+    assert_eq!(told(&mut view, Expunge::Later, false), "* 4 EXISTS;* 0 RECENT;");
+    assert!(!view.has_news(Expunge::Later) && view.has_news(Expunge::Now));
+    assert!(view.message(1).unwrap().is_gone());
+    assert_eq!(view.seq_of(uid(3)), Some(3));
+    assert_eq!(told(&mut view, Expunge::Now, false), "* 1 EXPUNGE;");
+    assert_eq!(view.seq_of(uid(3)), Some(2));
+}
+
+#[test]
+fn what_came_and_went_unnoticed_is_not_told() {
+    let mut view = view(&[1]);
+    view.note(added(&[2]));
+    view.note(vanished(&[2, 9]));
+    view.note(flagged(&[(1, Flags::SEEN)]));
+    view.note(flagged(&[(1, Flags::EMPTY), (9, Flags::SEEN)]));
+    assert_eq!(told(&mut view, Expunge::Now, true), "");
+    view.note(flagged(&[(1, Flags::SEEN)]));
+    view.note(vanished(&[1, 1]));
+    assert_eq!(told(&mut view, Expunge::Later, true), "", "flags of a message that is gone");
+    assert_eq!(told(&mut view, Expunge::Now, true), "* 1 EXPUNGE;");
+}
+
+#[test]
+fn a_store_is_reported_unless_silent() {
+    let seen = |flags: Flags| flags | Flags::SEEN;
+    let rows = [(uid(1), Flags::SEEN), (uid(2), Flags::SEEN | Flags::FLAGGED)]; // another session flagged 2
+    for (silent, expected) in [
+        (false, "* 1 FETCH (FLAGS (\\Seen));* 2 FETCH (FLAGS (\\Flagged \\Seen));"),
+        (true, "* 2 FETCH (FLAGS (\\Flagged \\Seen));"),
+    ] {
+        let mut view = view(&[1, 2]);
+        view.stored(&rows, seen, silent);
+        assert_eq!(told(&mut view, Expunge::Later, false), expected, "silent {silent}");
+        // The same change comes back from the store: old news (E-06).
+        view.note(flagged(&[(1, Flags::SEEN), (2, Flags::SEEN | Flags::FLAGGED)]));
+        assert_eq!(told(&mut view, Expunge::Now, false), "", "silent {silent}");
+        // A STORE that changes nothing is answered all the same.
+        view.stored(&rows[..1], seen, false);
+        assert_eq!(told(&mut view, Expunge::Later, true), "* 1 FETCH (UID 1 FLAGS (\\Seen));");
+    }
+}
+
+#[test]
+fn flags_shown_in_a_fetch_are_told() {
+    let mut view = view(&[1]);
+    view.note(flagged(&[(1, Flags::SEEN)]));
+    view.shown(uid(1));
+    assert_eq!(told(&mut view, Expunge::Now, false), "");
+}
+
+#[test]
+fn recent() {
+    let recent = |number| Message::new(uid(number), Flags::EMPTY, true);
+    let mut view = View::new([message(1), recent(2)], FlagNames::well_known());
+    assert_eq!((view.count(), view.recent(), view.first_unseen()), (2, 1, Some(1)));
+    view.note(Changes { added: vec![recent(3)], ..Changes::default() });
+    assert_eq!(told(&mut view, Expunge::Now, false), "* 3 EXISTS;* 2 RECENT;");
+    view.note(flagged(&[(3, Flags::SEEN)]));
+    assert_eq!(told(&mut view, Expunge::Now, false), "* 3 FETCH (FLAGS (\\Seen \\Recent));");
+    view.note(vanished(&[2]));
+    assert_eq!(told(&mut view, Expunge::Now, false), "* 2 EXPUNGE;* 1 RECENT;");
+}
+
+#[test]
+fn unsorted_and_double_rows_do_no_harm() {
+    let view = View::new([3, 1, 2, 2].map(message), FlagNames::well_known());
+    assert_eq!(view.uids(&view.all()), [1, 2, 3].map(uid));
+}
+
+/// A client: what it was told, by sequence number.
+#[derive(Default)]
+struct Client {
+    messages: Vec<Option<(Uid, Flags)>>,
+}
+
+impl Client {
+    fn hear(&mut self, responses: &[Response]) {
+        for response in responses {
+            match response {
+                Response::Expunge(seq) => drop(self.messages.remove(*seq as usize - 1)),
+                Response::Exists(count) => {
+                    assert!(*count as usize >= self.messages.len(), "EXISTS never shrinks");
+                    self.messages.resize(*count as usize, None);
+                }
+                Response::Recent(_) => {}
+                Response::Fetch(line) => {
+                    let [FetchItem::Uid(uid), FetchItem::Flags(flags)] = line.items.as_slice() else { panic!() };
+                    let slot = &mut self.messages[line.seq as usize - 1];
+                    assert!(slot.is_none_or(|(known, _)| known == *uid), "a number changed its message");
+                    *slot = Some((*uid, flags.flags));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The client asks for what it doesn't know yet, as it would by FETCH.
+    fn ask(&mut self, view: &View) {
+        for (slot, seq) in self.messages.iter_mut().zip(1..) {
+            let message = view.message(seq).expect("a number the client was told");
+            match slot {
+                None => *slot = Some((message.uid, message.told)),
+                Some((uid, _)) => assert_eq!(*uid, message.uid, "number {seq} means another message"),
+            }
+        }
+        assert_eq!(self.messages.len(), view.count() as usize);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Arrive,
+    Vanish(prop::sample::Index),
+    Flag(prop::sample::Index, u64),
+    Store(prop::sample::Index, u64, bool),
+    /// The changes reach the session.
+    Look,
+    Tell(Expunge),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let index = any::<prop::sample::Index>;
+    let step = prop_oneof![
+        3 => Just(Step::Arrive),
+        2 => index().prop_map(Step::Vanish),
+        2 => (index(), 0u64..32).prop_map(|(index, bits)| Step::Flag(index, bits)),
+        2 => (index(), 0u64..32, any::<bool>()).prop_map(|(index, bits, silent)| Step::Store(index, bits, silent)),
+        3 => Just(Step::Look),
+        2 => Just(Step::Tell(Expunge::Later)),
+        2 => Just(Step::Tell(Expunge::Now)),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+proptest! {
+    #[test]
+    fn the_client_ends_up_knowing_the_mailbox(start in 0u32..6, steps in steps()) {
+        let mut mailbox: BTreeMap<Uid, Flags> = (1..=start).map(|number| (uid(number), Flags::EMPTY)).collect();
+        let mut next = start + 1;
+        let mut view = View::new(mailbox.keys().map(|&uid| Message::new(uid, Flags::EMPTY, false)), FlagNames::well_known());
+        let mut client = Client { messages: vec![None; view.count() as usize] };
+        let mut seen = mailbox.clone(); // the mailbox when the session last looked
+        let mut silent_ops = Vec::new();
+        for step in steps.into_iter().chain([Step::Look, Step::Tell(Expunge::Now)]) {
+            match step {
+                Step::Arrive => {
+                    mailbox.insert(uid(next), Flags::EMPTY);
+                    next += 1;
+                }
+                Step::Vanish(index) if !mailbox.is_empty() => {
+                    let uid = *mailbox.keys().nth(index.index(mailbox.len())).unwrap();
+                    mailbox.remove(&uid);
+                }
+                Step::Flag(index, bits) if !mailbox.is_empty() => {
+                    let at = index.index(mailbox.len());
+                    *mailbox.values_mut().nth(at).unwrap() = Flags::from_bits(bits);
+                }
+                Step::Store(index, bits, silent) if view.count() > 0 => {
+                    // the client adds flags to a message it knows, which may be gone
+                    let seq = index.index(view.count() as usize) as u32 + 1;
+                    let uid = view.message(seq).unwrap().uid;
+                    let add = Flags::from_bits(bits);
+                    if let Some(flags) = mailbox.get_mut(&uid) {
+                        *flags = *flags | add;
+                        view.stored(&[(uid, *flags)], |flags| flags | add, silent);
+                        if silent {
+                            silent_ops.push((seq, add));
+                        }
+                        seen.insert(uid, *flags);
+                    }
+                }
+                Step::Look => {
+                    let added = mailbox.iter().filter(|(uid, _)| !seen.contains_key(uid));
+                    let changes = Changes {
+                        added: added.map(|(&uid, &flags)| Message::new(uid, flags, false)).collect(),
+                        flagged: mailbox.iter().filter(|(uid, flags)| seen.get(uid).is_some_and(|old| old != *flags)).map(|(&uid, &flags)| (uid, flags)).collect(),
+                        vanished: seen.keys().filter(|uid| !mailbox.contains_key(uid)).copied().collect(),
+                    };
+                    seen = mailbox.clone();
+                    view.note(changes);
+                }
+                Step::Tell(expunge) => {
+                    for (seq, add) in silent_ops.drain(..) {
+                        if let Some(Some((_, flags))) = client.messages.get_mut(seq as usize - 1) {
+                            *flags = *flags | add; // it takes its own change for granted
+                        }
+                    }
+                    let lines = view.tell(expunge, true);
+                    if expunge == Expunge::Later {
+                        prop_assert!(!lines.iter().any(|line| matches!(line, Response::Expunge(_))));
+                    }
+                    client.hear(&lines);
+                }
+                _ => {}
+            }
+            client.ask(&view);
+        }
+        let known: BTreeMap<Uid, Flags> = client.messages.into_iter().flatten().collect();
+        prop_assert_eq!(known, mailbox);
+    }
+}
