@@ -2,12 +2,13 @@
 -- Mail that was accepted and is not yet done with. Times are BIGINT milliseconds since 1970.
 -- A lost COMMIT is settled by db's table landed, so no row carries the transaction's number.
 
--- place: i = the bytes are in queue_body; t:R<hex>… = in the spool. flags: see queue::message::FLAG_*.
+-- size: octets in CRLF form; disk_size: in a Maildir's. place: i = the bytes are in queue_body; t:R<hex>… = in the spool. flags: see queue::message::FLAG_*.
 CREATE TABLE queue_message (
     id BIGINT PRIMARY KEY,
     sender TEXT NOT NULL,
     place TEXT NOT NULL,
     size BIGINT NOT NULL,
+    disk_size BIGINT NOT NULL,
     created BIGINT NOT NULL,
     expires BIGINT NOT NULL,
     flags BIGINT NOT NULL,

@@ -139,7 +139,7 @@ pub struct Sealed {
     pub size: u64,
     /// Octets as a file in a Maildir, prefix included.
     pub disk_size: u64,
-    /// Holds `\r\r\n`, so only CRLF form keeps it byte for byte on disk.
+    /// Keeps CRLF form on disk: it holds `\r\r\n`, which LF would not give back.
     pub has_cr_cr_lf: bool,
     /// Where the bytes are.
     pub kind: Kind,
@@ -231,6 +231,20 @@ impl Sealed {
             })
             .await?;
         Ok(others)
+    }
+
+    /// A body that a row names already, under a name of its own again, so that another row can be done with it by
+    /// itself. `size` and `disk_size` are those of the first [`Sealed`].
+    pub(crate) async fn again(bodies: &Bodies, source: Source, size: u64, disk_size: u64) -> Result<Sealed, Error> {
+        let (kind, name, prefix) = match source {
+            Source::Inline(bytes) => (Kind::Inline(bytes), Name::random(), "".into()),
+            Source::Spooled { name, prefix } => (Kind::Spooled(name), name, prefix),
+        };
+        // not armed: the file under this name belongs to the row
+        let guard = matches!(kind, Kind::Spooled(_)).then(|| Arc::new(Guard { path: bodies.spool_path(name), armed: AtomicBool::new(false) }));
+        let has_cr_cr_lf = size == disk_size;
+        let first = Sealed { size, disk_size, has_cr_cr_lf, kind, name, prefix, bodies: bodies.clone(), guard };
+        first.others(1).await?.pop().ok_or(Error::Broken { path: bodies.spool_path(name) })
     }
 
     /// Reads it from the beginning.

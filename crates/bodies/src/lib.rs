@@ -146,6 +146,12 @@ impl Bodies {
         Draft::new(self.clone())
     }
 
+    /// A second body with the bytes of one that a row names already: a hard link, durable when this returns. `size`
+    /// and `disk_size` are those of the first [`Sealed`].
+    pub async fn sealed_again(&self, source: Source, size: u64, disk_size: u64) -> Result<Sealed, Error> {
+        Sealed::again(self, source, size, disk_size).await
+    }
+
     /// Reads a body that is not yet placed.
     pub async fn reader(&self, source: Source) -> Result<Reader, Error> {
         match source {

@@ -200,6 +200,24 @@ async fn other_names_outlive_the_first() {
 }
 
 #[tokio::test]
+async fn a_row_lends_its_body_to_another() {
+    let world = World::new();
+    for message in [b"short\r\n".to_vec(), long(100_000)] {
+        let row = world.sealed(&message).await.with_prefix("A: b\r\n").expect("a prefix");
+        row.committed();
+        let before = world.spool().len();
+        let again = world.bodies.sealed_again(row.source(), row.size, row.disk_size).await.expect("linked");
+        assert_ne!(again.name(), row.name());
+        assert_eq!((again.size, again.disk_size, again.has_cr_cr_lf), (row.size, row.disk_size, row.has_cr_cr_lf));
+        assert_eq!(all(again.reader().await.expect("a reader")).await, [&b"A: b\r\n"[..], &message].concat());
+        drop(again);
+        assert_eq!(world.spool().len(), before, "the row's own file stays");
+    }
+    let gone = Source::Spooled { name: Name::random(), prefix: "".into() };
+    assert!(world.bodies.sealed_again(gone, 1, 1).await.is_err());
+}
+
+#[tokio::test]
 async fn ranges_are_in_crlf_octets() {
     let world = World::new();
     let folder = world.folder("");

@@ -49,8 +49,8 @@ impl Step for Enqueue {
 
     fn run<'t>(batch: &'t [&'t Enqueue], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<QueueId>, Failed>> {
         Box::pin(async move {
-            let messages: Vec<[Value; 10]> = batch.iter().map(|step| step.message_row()).collect();
-            tx.rows("INSERT INTO queue_message (id, sender, place, size, created, expires, flags, envid, account_id, origin) VALUES {rows}", &messages).await?;
+            let messages: Vec<[Value; 11]> = batch.iter().map(|step| step.message_row()).collect();
+            tx.rows("INSERT INTO queue_message (id, sender, place, size, disk_size, created, expires, flags, envid, account_id, origin) VALUES {rows}", &messages).await?;
             let bodies: Vec<[Value; 2]> = batch.iter().filter_map(|step| Some([step.id.get().into(), step.body.inline()?.clone().into()])).collect();
             tx.rows("INSERT INTO queue_body (id, data) VALUES {rows}", &bodies).await?;
             let recipients: Vec<[Value; 13]> = batch.iter().flat_map(|step| step.recipient_rows()).collect();
@@ -62,12 +62,13 @@ impl Step for Enqueue {
 }
 
 impl Enqueue {
-    fn message_row(&self) -> [Value; 10] {
+    fn message_row(&self) -> [Value; 11] {
         [
             self.id.get().into(),
             self.sender.to_string().into(),
             self.body.place().to_string().into(),
             i64::try_from(self.body.size).unwrap_or(i64::MAX).into(),
+            i64::try_from(self.body.disk_size).unwrap_or(i64::MAX).into(),
             self.created.into(),
             self.expires.into(),
             self.flags.into(),

@@ -140,6 +140,8 @@ pub struct Message {
     pub place: Option<Place>,
     /// Octets in CRLF form.
     pub size: u64,
+    /// Octets as a file in a Maildir.
+    pub disk_size: u64,
     /// Milliseconds since 1970.
     pub created: i64,
     /// Milliseconds since 1970.
@@ -156,7 +158,7 @@ pub struct Message {
 
 /// The columns that [`read`] takes, of `queue_message m` and `queue_rcpt r`.
 pub(crate) const COLUMNS: &str = "m.id, m.sender, m.place, m.size, m.created, m.expires, m.flags, m.envid, m.account_id, m.origin, \
-     r.n, r.rcpt, r.kind, r.route, r.orcpt, r.notify, r.state, r.due, r.attempts, r.status, r.reply";
+     r.n, r.rcpt, r.kind, r.route, r.orcpt, r.notify, r.state, r.due, r.attempts, r.status, r.reply, m.disk_size";
 
 impl Message {
     /// The sender as an address; a row that does not parse is a bounce to nobody.
@@ -189,6 +191,7 @@ fn message(id: QueueId, row: &Row) -> Message {
         sender: row.text(1).into(),
         place: Place::parse(row.text(2)),
         size: row.int(3).unsigned_abs(),
+        disk_size: row.int(21).unsigned_abs(),
         created: row.int(4),
         expires: row.int(5),
         flags: row.int(6),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use bodies::{Bodies, Name, Place, Reader, Source};
+use bodies::{Bodies, Name, Place, Reader, Sealed, Source};
 use db::{Db, Error, Row};
 
 use crate::message::{COLUMNS, KIND_LOCAL, KIND_REMOTE, read};
@@ -78,6 +78,11 @@ pub async fn body(db: &Db, message: &Message) -> Result<Source, BodyError> {
         }
         None => Err(BodyError::Gone(message.id)),
     }
+}
+
+/// The body of a queued message under a name of its own, for another row: the copy in a mailbox, or a bounce.
+pub async fn sealed(db: &Db, bodies: &Bodies, message: &Message) -> Result<Sealed, BodyError> {
+    Ok(bodies.sealed_again(body(db, message).await?, message.size, message.disk_size).await?)
 }
 
 /// Reads the body of a queued message.
