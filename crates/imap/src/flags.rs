@@ -54,10 +54,10 @@ impl FlagArguments {
         if backslash {
             // \Recent is the server's alone, and an unknown \Flag is no keyword (F-01).
             let flag = Flags::of_name(&format!("\\{name}")).ok_or(Bad::syntax("Unknown system flag"))?;
-            self.flags = self.flags | flag;
+            self.flags |= flag;
         } else {
             match Flags::of_name(name) {
-                Some(flag) => self.flags = self.flags | flag,
+                Some(flag) => self.flags |= flag,
                 None => self.keyword(name)?,
             }
         }
@@ -88,19 +88,10 @@ pub struct FlagNames([Option<Box<str>>; BITS as usize]);
 impl FlagNames {
     /// `keyword(bit)` names the account's keyword behind a bit 16..64; the well-known ones are known here.
     pub fn new(mut keyword: impl FnMut(u32) -> Option<String>) -> Arc<Self> {
-        let name = |bit: usize| -> Option<Box<str>> {
-            let flag = Flags::from_bits(1 << bit);
-            match flag.names().next() {
-                Some(name) => Some(Box::from(name)),
-                None => keyword(bit as u32).map(String::into_boxed_str),
-            }
-        };
-        let mut names: [Option<Box<str>>; BITS as usize] = [const { None }; BITS as usize];
-        let mut name = name;
-        for (bit, slot) in names.iter_mut().enumerate() {
-            *slot = name(bit);
-        }
-        Arc::new(FlagNames(names))
+        Arc::new(FlagNames(std::array::from_fn(|bit| match Flags::from_bits(1 << bit).names().next() {
+            Some(name) => Some(Box::from(name)),
+            None => keyword(bit as u32).map(String::into_boxed_str),
+        })))
     }
 
     /// Only the well-known flags.

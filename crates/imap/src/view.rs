@@ -5,7 +5,7 @@
 //! flags changed. So every number a client sends is read in the numbering it was told (S-01), also of messages that are
 //! gone meanwhile (E-07).
 //!
-//! Memory: 32 bytes a message. Resolving a set and telling walk arrays; nothing is allocated for each message.
+//! Memory: 24 octets a message. Resolving a set and telling walk arrays; nothing is allocated for each message.
 
 use crate::flags::FlagNames;
 use crate::response::{FetchItem, FetchLine, FlagList, Response};

@@ -57,7 +57,7 @@ pub enum Response {
     Continue(Text),
     /// `+ base64`, with `Answer::Go`: a SASL challenge, perhaps empty.
     Challenge(Vec<u8>),
-    /// Several at once, in this order. A `Tagged` may only be the last (or follow a `Bye`).
+    /// Several at once, in this order. A `Tagged` or a `FetchLiteral` may only be the last.
     Batch(Vec<Response>),
 }
 

@@ -76,7 +76,7 @@ fn golden() -> Vec<(Response, &'static str, bool)> {
         (Response::List(list(&[Attribute::HasChildren, Attribute::Special(SpecialUse::Drafts)], "Entwürfe")), "* LIST (\\HasChildren \\Drafts) \"/\" Entw&APw-rfe\r\n", true),
         (Response::Lsub(list(&[Attribute::NoSelect], "a b/c")), "* LSUB (\\Noselect) \"/\" \"a b/c\"\r\n", true),
         (Response::List(list(&[], "nil")), "* LIST () \"/\" \"nil\"\r\n", true),
-        (Response::List(list(&[], "a\"\\*")), "* LIST () \"/\" \"a\\\"\\\\*\"\r\n", false), // it doesn't know escapes here
+        (Response::List(list(&[], "a\"\\*")), "* LIST () \"/\" \"a\\\"\\\\*\"\r\n", true),
         (Response::List(ListLine::separator()), "* LIST (\\Noselect) \"/\" \"\"\r\n", true),
         (Response::Status { mailbox: name("INBOX"), items: vec![(StatusItem::Messages, 3), (StatusItem::UidNext, 9)] }, "* STATUS INBOX (MESSAGES 3 UIDNEXT 9)\r\n", true),
         (Response::Flags(label.clone()), "* FLAGS (\\Seen $Forwarded $Label1)\r\n", true),

@@ -1,7 +1,7 @@
 //! Writing the terminals of RFC 3501 §9. Whatever comes in, what goes out is grammatical.
 
 use super::Text;
-use crate::cursor::{is_astring_char, run};
+use crate::cursor::{is_atom_char, run};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
@@ -66,9 +66,9 @@ pub fn nstring(out: &mut BytesMut, octets: Option<&[u8]>) {
     }
 }
 
-/// `astring`: bare where possible. `NIL` is quoted, lest it be read as one.
+/// `astring`: bare where it is an atom. `NIL` is quoted, lest it be read as one, and so is `]`, which not all readers expect.
 pub(super) fn astring(out: &mut BytesMut, octets: &[u8]) {
-    let bare = !octets.is_empty() && run(octets, is_astring_char).len() == octets.len();
+    let bare = !octets.is_empty() && run(octets, is_atom_char).len() == octets.len();
     if bare && !octets.eq_ignore_ascii_case(b"NIL") { out.extend_from_slice(octets) } else { string(out, octets) }
 }
 

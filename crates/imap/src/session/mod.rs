@@ -76,6 +76,13 @@ enum Exchange {
     Idle,
 }
 
+enum Judged {
+    Command(Command),
+    /// Good so far, and there is room for the literal that comes next.
+    Literal { size: usize, waits: bool },
+    Refused(Bad),
+}
+
 type Heard = Option<Event<Command>>;
 
 /// Tag of a reflex whose command had none; shown to nobody.
@@ -113,6 +120,7 @@ impl Session {
     fn read(&mut self, mut assembly: Assembly, input: &mut BytesMut) -> Heard {
         loop {
             match assembly.take(input, self.command_limit()) {
+                Found::Line => {}
                 Found::More => {
                     self.state = State::Reading(assembly);
                     return None;
@@ -122,34 +130,40 @@ impl Session {
                     let tag = Tag::of_line(assembly.text());
                     return self.skip(Skip::line(assembly.segment(), self.swallow_limit()), tag, refusal, input);
                 }
-                Found::Line => {}
             }
-            let announced = assembly.announced();
-            let parsed = match (assembly.crlf(), announced) {
-                (false, _) => Err(Bad::syntax("A line ends with CRLF")),
-                (true, None) => command::parse(assembly.line(), true, self.logged_in, &self.limits),
-                (true, Some(_)) => command::parse(assembly.text(), false, self.logged_in, &self.limits),
-            };
-            let refusal = match (parsed, announced) {
-                (Ok(command), _) => return self.accept(command),
-                (Err(Bad::NeedsLiteral), Some((size, waits))) => match self.room(&assembly, size, waits) {
-                    Ok(size) if waits => {
-                        self.state = State::Asking(assembly, size);
-                        return Some(reflex(None, Reaction::Continue));
-                    }
-                    Ok(size) => {
-                        assembly.expect_literal(size);
-                        continue;
-                    }
-                    Err(refusal) => refusal,
-                },
-                (Err(refusal), _) => refusal,
-            };
-            let tag = Tag::of_line(assembly.text());
-            return match announced {
-                Some((size, false)) => self.skip(Skip::literal(size, self.swallow_limit()), tag, refusal, input),
-                _ => self.refuse(tag, refusal),
-            };
+            match self.judge(&assembly) {
+                Judged::Command(command) => return self.accept(command),
+                Judged::Literal { size, waits: false } => assembly.expect_literal(size),
+                Judged::Literal { size, waits: true } => {
+                    self.state = State::Asking(assembly, size);
+                    return Some(reflex(None, Reaction::Continue));
+                }
+                Judged::Refused(bad) => {
+                    let tag = Tag::of_line(assembly.text());
+                    return match assembly.announced() {
+                        Some((size, false)) => self.skip(Skip::literal(size, self.swallow_limit()), tag, bad, input),
+                        _ => self.refuse(tag, bad),
+                    };
+                }
+            }
+        }
+    }
+
+    /// What a command is that ends, for now, at the end of a line.
+    fn judge(&self, assembly: &Assembly) -> Judged {
+        if !assembly.crlf() {
+            return Judged::Refused(Bad::syntax("A line ends with CRLF"));
+        }
+        let announced = assembly.announced();
+        let text = if announced.is_some() { assembly.text() } else { assembly.line() };
+        let parsed = command::parse(text, announced.is_none(), self.logged_in, &self.limits);
+        match (parsed, announced) {
+            (Ok(command), _) => Judged::Command(command),
+            (Err(Bad::NeedsLiteral), Some((size, waits))) => match self.room(assembly, size, waits) {
+                Ok(size) => Judged::Literal { size, waits },
+                Err(bad) => Judged::Refused(bad),
+            },
+            (Err(bad), _) => Judged::Refused(bad),
         }
     }
 

@@ -276,6 +276,37 @@ fn lines_that_never_end_are_bounded() {
 }
 
 #[test]
+fn with_the_usual_limits() {
+    let usual = |mut talk: Talk| {
+        talk.session.limits = Limits::default();
+        talk
+    };
+    let megabyte = format!("a1 LOGIN {}\r\nb NOOP\r\n", "x".repeat(1_000_000));
+    for talk in [Talk::new(false), Talk::logged_in()] {
+        let mut talk = usual(talk);
+        megabyte.as_bytes().chunks(16_384).for_each(|piece| talk.say(piece));
+        assert_eq!(talk.said(), "a1 BAD [TOOBIG] Command too long\r\nb OK done\r\n");
+    }
+    // what mbsync sends after a year abroad
+    let set: Vec<String> = (1..11_000).map(|number| (number * 2).to_string()).collect();
+    let line = format!("a UID FETCH {} (FLAGS)\r\n", set.join(","));
+    assert!(line.len() > 60_000);
+    let mut talk = usual(Talk::logged_in());
+    line.as_bytes().chunks(1000).for_each(|piece| talk.say(piece));
+    assert_eq!(talk.said(), "a OK done\r\n");
+    let mut talk = usual(Talk::logged_in());
+    talk.say(format!("a SEARCH {}\r\nb NOOP\r\n", "(".repeat(60_000)).as_bytes());
+    assert_eq!(talk.said(), "a BAD [LIMIT] SEARCH is nested too deep\r\nb OK done\r\n");
+    let mut talk = usual(Talk::logged_in());
+    for _ in 0..19 {
+        talk.say(b"a X\0\r\n");
+    }
+    assert!(!talk.closed);
+    talk.say(b"a X\0\r\nb NOOP\r\n");
+    assert!(talk.closed && talk.said().ends_with("a BAD Unknown command\r\n* BYE Too many invalid commands\r\n"), "{}", talk.said());
+}
+
+#[test]
 fn many_literals_are_bounded_together() {
     let mut talk = Talk::logged_in();
     let mut wire = b"a SEARCH".to_vec();

@@ -44,7 +44,8 @@ fn told(view: &mut View, expunge: Expunge, with_uid: bool) -> String {
 #[test]
 fn what_a_set_means() {
     // uids 10, 20, 30, 40 are messages 1 to 4
-    let table: &[(&str, Result<&[u32], NoSuchNumber>, &[u32])] = &[
+    type Row<'a> = (&'a str, Result<&'a [u32], NoSuchNumber>, &'a [u32]);
+    let table: &[Row] = &[
         ("1", Ok(&[1]), &[]),
         ("4,2", Ok(&[2, 4]), &[]),
         ("2:3", Ok(&[2, 3]), &[]),
@@ -77,6 +78,11 @@ fn what_a_set_means() {
         assert_eq!(view.resolve(&set(text), true).map(seqs), Ok(by_uid.to_vec()), "UID {text}");
     }
     assert_eq!(view.uids(&view.all()), [10, 20, 30, 40].map(uid));
+}
+
+#[test]
+fn a_message_costs_24_octets() {
+    assert_eq!(size_of::<Message>(), 24);
 }
 
 #[test]
@@ -272,7 +278,7 @@ proptest! {
                     let uid = view.message(seq).unwrap().uid;
                     let add = Flags::from_bits(bits);
                     if let Some(flags) = mailbox.get_mut(&uid) {
-                        *flags = *flags | add;
+                        *flags |= add;
                         view.stored(&[(uid, *flags)], |flags| flags | add, silent);
                         if silent {
                             silent_ops.push((seq, add));
@@ -293,7 +299,7 @@ proptest! {
                 Step::Tell(expunge) => {
                     for (seq, add) in silent_ops.drain(..) {
                         if let Some(Some((_, flags))) = client.messages.get_mut(seq as usize - 1) {
-                            *flags = *flags | add; // it takes its own change for granted
+                            *flags |= add; // it takes its own change for granted
                         }
                     }
                     let lines = view.tell(expunge, true);
