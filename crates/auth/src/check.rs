@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use mail::Address;
 use sasl::{BadRecord, Credentials, MAX_PASSWORD, Record};
-use store::{AccountId, Store};
+use store::{Account, AccountId, State, Store};
 
 use crate::cache::Cache;
 use crate::pool::{Pool, Refused};
@@ -90,13 +90,7 @@ impl Auth {
             None => Vec::new(),
         };
         let proven = self.prove(account.as_ref().map(|account| account.id), records, password).await?;
-        match account {
-            Some(account) if proven && account.state == store::State::Active => {
-                Ok(Identity { account: account.id, login: account.login })
-            }
-            Some(_) if proven => Err(Denied::Disabled),
-            _ => Err(Denied::BadCredentials),
-        }
+        verdict(account, proven)
     }
 
     fn address_of(&self, login: &str) -> Option<Address> {
@@ -107,7 +101,8 @@ impl Auth {
     async fn records(&self, account: AccountId) -> Result<Vec<Record>, Denied> {
         let credentials = self.inner.store.credentials(account).await.map_err(unavailable)?;
         let mut records = Vec::new();
-        for credential in credentials.iter().take(MAX_RECORDS) {
+        // A scope names services; until a check is told which one it is for, what is limited to some opens none.
+        for credential in credentials.iter().filter(|credential| credential.scopes == 0).take(MAX_RECORDS) {
             match Record::parse(&credential.secret) {
                 Ok(record) => records.push(record),
                 Err(error) => tracing::warn!(%account, label = %credential.label, %error, "a password record is of no use; set the password anew"),
@@ -161,6 +156,18 @@ impl Auth {
     }
 }
 
+/// What a login gets whose password was, or was not, proven.
+fn verdict(account: Option<Account>, proven: bool) -> Result<Identity, Denied> {
+    match account {
+        Some(account) if proven => match account.state {
+            State::Active => Ok(Identity { account: account.id, login: account.login }),
+            State::Disabled => Err(Denied::Disabled),
+            State::Removed => Err(Denied::BadCredentials), // it is nobody's any more
+        },
+        _ => Err(Denied::BadCredentials),
+    }
+}
+
 /// The first record this password is of.
 fn first_of(records: &[Record], password: &[u8]) -> Result<Option<Record>, BadRecord> {
     for record in records {
@@ -181,5 +188,31 @@ impl std::fmt::Display for Refused {
             Refused::Saturated => "too many logins at a time",
             Refused::Lost => "the check was cut off",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_active_account_is_let_in_and_only_its_owner_learns_why_not() {
+        let account = |state| {
+            let login = Address::parse("alice@example.test").expect("an address");
+            Some(Account { id: AccountId::new(1), login, state, quota_bytes: None, used_bytes: 0, used_messages: 0 })
+        };
+        assert!(verdict(account(State::Active), true).is_ok());
+        assert_eq!(verdict(account(State::Disabled), true), Err(Denied::Disabled));
+        assert_eq!(verdict(account(State::Removed), true), Err(Denied::BadCredentials));
+        for state in [State::Active, State::Disabled, State::Removed] {
+            assert_eq!(verdict(account(state), false), Err(Denied::BadCredentials), "{state:?}");
+        }
+        assert_eq!(verdict(None, true), Err(Denied::BadCredentials));
+    }
+
+    #[test]
+    fn a_denial_never_tells_the_password() {
+        let printed = format!("{:?} {}", Denied::BadCredentials, Denied::Unavailable(Refused::Saturated.to_string()));
+        assert_eq!(printed, "BadCredentials logins can't be checked now: too many logins at a time");
     }
 }
