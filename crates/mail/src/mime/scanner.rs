@@ -439,6 +439,11 @@ mod tests {
         let parts: Vec<_> = got.lines().map(|line| line.split(' ').next().unwrap()).collect();
         assert_eq!(parts, ["", ".1", ".1.1", ".1.2", ".2"]);
         assert!(got.contains(".1.2 text/plain [|] [y] 0\n.2 text/plain [|] [z] 0\n"), "{got}");
+        // Both are the same: the inner one takes it, until its end.
+        let got = shown(
+            "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b\n\ny\n--b--\n--b\n\nz\n--b--\n",
+        );
+        assert!(got.contains(".1.2 text/plain [|] [y] 0\n.2 text/plain [|] [z] 0\n"), "{got}");
     }
 
     #[test]
