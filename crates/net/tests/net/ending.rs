@@ -95,6 +95,26 @@ async fn after_the_last_answer_there_are_no_events_and_no_answers() {
     ended.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_close_waits_for_a_peer_that_is_still_talking_but_not_for_ever() {
+    let (ours, theirs) = duplex(1024);
+    let begun = Instant::now();
+    let talk = async {
+        let mut client = Client::new(theirs);
+        client.send("QUIT\r\nECHO unheard\r\n").await;
+        for expected in ["hello", "bye", "EOF"] {
+            assert_eq!(client.line().await, expected);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        client.send("ECHO late\r\n").await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(client.stream.write_all(b"ECHO never\r\n").await.is_err());
+    };
+    let session = async { (converse(over(ours), Toy::now(), setup(Stop::never()), daemon).await, begun.elapsed()) };
+    let ((ended, took), ()) = tokio::join!(session, talk);
+    assert_eq!((ended.unwrap(), took.as_secs()), ("end", 2));
+}
+
 #[tokio::test]
 async fn a_panic_of_the_handler_ends_the_session_and_is_told() {
     let (ours, theirs) = duplex(1024);

@@ -69,7 +69,8 @@ async fn a_peer_that_does_not_read_is_cut_off_and_the_handler_ends() {
         }
     };
     let begun = Instant::now();
-    converse(over(ours), Toy::now(), setup(Stop::never()), handler).await.unwrap();
+    let session = converse(over(ours), Toy::now(), setup(Stop::never()), handler);
+    tokio::time::timeout(Duration::from_secs(10_000), session).await.unwrap().unwrap();
     assert_eq!(*failure.lock().unwrap(), Some(Failure::TooSlow));
     assert_eq!(begun.elapsed().as_secs(), 300);
     drop(theirs);
@@ -86,7 +87,9 @@ async fn a_peer_that_reads_slowly_but_steadily_gets_everything() {
         let mut piece = vec![0; 1000];
         while read < 200_000 {
             tokio::time::sleep(Duration::from_secs(5)).await;
-            read += client.stream.read(&mut piece).await.unwrap();
+            let size = client.stream.read(&mut piece).await.unwrap();
+            assert!(size > 0, "cut off after {read}");
+            read += size;
         }
         client.line().await;
         assert_eq!(client.ask("QUIT").await, "bye");

@@ -51,7 +51,7 @@ impl AsyncWrite for Counting {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn pipelined_commands_get_one_write() {
     let (ours, theirs) = duplex(64 << 10);
     let writes = Arc::new(AtomicUsize::new(0));
@@ -64,6 +64,11 @@ async fn pipelined_commands_get_one_write() {
             assert_eq!(client.line().await, "x");
         }
         assert_eq!(writes.load(Ordering::Relaxed), 2, "the greeting, and all answers together");
+        client.send("YIELD\r\n".repeat(100)).await;
+        for _ in 0..100 {
+            assert_eq!(client.line().await, "x");
+        }
+        assert_eq!(writes.load(Ordering::Relaxed), 3, "though each took a moment");
     };
     let (ended, ()) = tokio::join!(converse(over(socket), Toy::now(), setup(Stop::never()), daemon), talk);
     assert_eq!(ended.unwrap(), "peer");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncWrite, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -104,6 +104,23 @@ async fn bodies_go_through_implicit_tls() {
     };
     let (ended, ()) = tokio::join!(converse(over(ours), Toy::now(), setup, daemon), talk);
     assert_eq!(ended.unwrap(), "end");
+}
+
+#[tokio::test]
+async fn a_peer_that_closes_its_half_sees_a_proper_end_of_tls() {
+    let house = house();
+    let (ours, theirs) = duplex(4096);
+    let setup = net::Setup { tls: Some(TlsServer::new(house.files.clone()).unwrap()), implicit: true, ..setup(Stop::never()) };
+    let talk = async {
+        let mut stream = handshake(theirs, "mail.example.test", &house.files.cert, None).await.unwrap();
+        stream.write_all(b"ECHO one\r\n").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut all = String::new();
+        stream.read_to_string(&mut all).await.expect("close_notify, or the answer could have been cut short by anybody");
+        assert_eq!(all, "hello\r\none\r\n");
+    };
+    let (ended, ()) = tokio::join!(converse(over(ours), Toy::now(), setup, daemon), talk);
+    assert_eq!(ended.unwrap(), "peer");
 }
 
 #[tokio::test(start_paused = true)]

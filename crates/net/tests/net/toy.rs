@@ -202,6 +202,10 @@ pub async fn daemon(mut talk: Conversation<Toy>) -> &'static str {
                     "IDLE" => idle(&mut talk).await,
                     "STARTTLS" => Answer::Upgrade("go".into()),
                     "SECURED" => Answer::Done(talk.tls().map_or("no".into(), |tls| format!("{} {:?}", tls.protocol, tls.sni))),
+                    "YIELD" => {
+                        tokio::task::yield_now().await;
+                        Answer::Done("x".into())
+                    }
                     "SLOW" => {
                         tokio::time::sleep(10 * PATIENCE).await;
                         Answer::Done("slow".into())
