@@ -1,0 +1,351 @@
+//! A configuration that exists is sound: all of it was expanded, read and checked when it was made.
+
+use crate::check;
+use crate::domains::Domains;
+use crate::listen::{self, Ground, Listen};
+use crate::machine::Machine;
+use crate::networks::Networks;
+use crate::problem::{Problem, Severity};
+use crate::raw::Raw;
+use crate::restrictions::{self, Restriction};
+use crate::source::Source;
+use crate::table::{self, Kind, Support};
+use crate::value;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What lies outside of main.cf and is asked for while it is read.
+pub struct Outside<'a> {
+    pub machine: Machine,
+    /// The text of a file that main.cf names (`myorigin = /etc/mailname`, `mydestination = /etc/domains`).
+    pub read: &'a dyn Fn(&Path) -> Result<String, String>,
+    /// Addresses of a host name in `inet_interfaces` or `SERVICE_listen`.
+    pub resolve: &'a dyn Fn(&str) -> Vec<IpAddr>,
+}
+
+impl Outside<'_> {
+    /// Nothing but a loopback: for tests.
+    pub fn nothing(hostname: &str) -> Outside<'static> {
+        Outside { machine: Machine::loopback(hostname), read: &|_| Err("no such file".to_owned()), resolve: &|_| Vec::new() }
+    }
+}
+
+/// All parameters that this program obeys, read and sound.
+#[derive(Clone, Debug)]
+pub struct Config {
+    directory: PathBuf,
+    values: BTreeMap<&'static str, String>,
+    mydestination: Domains,
+    relay_domains: Domains,
+    mynetworks: Networks,
+    relay_restrictions: Vec<Restriction>,
+    recipient_restrictions: Vec<Restriction>,
+    listens: BTreeMap<&'static str, Vec<Listen>>,
+    problems: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads `text`, the main.cf of `directory`. The error holds every finding, those that are no errors too.
+    pub fn new(directory: &Path, text: &str, outside: &Outside<'_>) -> Result<Config, Vec<Problem>> {
+        let file = directory.join("main.cf").display().to_string();
+        let raw = Raw {
+            directory: directory.display().to_string(),
+            source: Source::parse(&file, text),
+            overrides: Vec::new(),
+            machine: outside.machine.clone(),
+        };
+        let mut problems = raw.source.problems.clone();
+        let mut config = Config {
+            directory: directory.to_owned(),
+            values: BTreeMap::new(),
+            mydestination: Domains::default(),
+            relay_domains: Domains::default(),
+            mynetworks: Networks::default(),
+            relay_restrictions: Vec::new(),
+            recipient_restrictions: Vec::new(),
+            listens: BTreeMap::new(),
+            problems: Vec::new(),
+        };
+        config.fill(&raw, outside, &mut problems);
+        check::names(&raw, &mut problems);
+        if !problems.iter().any(Problem::is_error) {
+            config.understand(&raw, outside, &mut problems);
+        }
+        if !problems.iter().any(Problem::is_error) {
+            check::sense(&config, &raw, &mut problems);
+        }
+        check::drop_consequences(&mut problems);
+        problems.sort_by_key(|problem| (problem.line.unwrap_or(u32::MAX), std::cmp::Reverse(problem.severity)));
+        if problems.iter().any(Problem::is_error) {
+            return Err(problems);
+        }
+        config.problems = problems;
+        Ok(config)
+    }
+
+    /// Warnings and notes; nothing in them stops the start.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The `-c` directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The expanded text of a supported parameter; empty for any other name.
+    pub fn text(&self, name: &str) -> &str {
+        let value = self.values.get(name);
+        debug_assert!(value.is_some(), "{name} is no supported parameter");
+        value.map_or("", String::as_str)
+    }
+
+    /// A parameter of kind [`Kind::Bool`].
+    pub fn bool(&self, name: &str) -> bool {
+        value::boolean(self.text(name)).unwrap_or_default()
+    }
+
+    /// A parameter of kind [`Kind::Int`].
+    pub fn int(&self, name: &str) -> i64 {
+        value::integer(self.text(name), i64::MIN, i64::MAX).unwrap_or_default()
+    }
+
+    /// A parameter of kind [`Kind::Int`] as a count; what is below zero is zero.
+    pub fn count(&self, name: &str) -> usize {
+        usize::try_from(self.int(name)).unwrap_or_default()
+    }
+
+    /// A parameter of kind [`Kind::Size`], in octets.
+    pub fn size(&self, name: &str) -> u64 {
+        value::size(self.text(name)).unwrap_or_default()
+    }
+
+    /// A parameter of kind [`Kind::Size`] where 0 means that there is no limit.
+    pub fn limit(&self, name: &str) -> Option<u64> {
+        Some(self.size(name)).filter(|limit| *limit > 0)
+    }
+
+    /// A parameter of kind [`Kind::Time`].
+    pub fn time(&self, name: &str) -> Duration {
+        let unit = match table::parameter(name).map(|parameter| parameter.kind) {
+            Some(Kind::Time(unit)) => unit,
+            _ => 's',
+        };
+        value::time(self.text(name), unit).unwrap_or_default()
+    }
+
+    /// The elements of a parameter that is a list.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        value::list(self.text(name)).unwrap_or_default()
+    }
+
+    /// A parameter that is a path; relative ones are below the configuration directory. None if empty.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        let text = self.text(name);
+        (!text.is_empty()).then(|| self.directory.join(text))
+    }
+
+    /// `myhostname`.
+    pub fn hostname(&self) -> &str {
+        self.text("myhostname")
+    }
+
+    /// `store_directory`.
+    pub fn store_directory(&self) -> PathBuf {
+        self.path("store_directory").unwrap_or_default()
+    }
+
+    /// The domains of the local class.
+    pub fn mydestination(&self) -> &Domains {
+        &self.mydestination
+    }
+
+    /// The domains whose mail is taken in to be passed on.
+    pub fn relay_domains(&self) -> &Domains {
+        &self.relay_domains
+    }
+
+    /// The trusted clients.
+    pub fn mynetworks(&self) -> &Networks {
+        &self.mynetworks
+    }
+
+    /// Who may send to domains that are not ours. Never open: if neither list stops strangers, those of
+    /// `compatibility_level` 1 stand here.
+    pub fn relay_restrictions(&self) -> &[Restriction] {
+        &self.relay_restrictions
+    }
+
+    /// Who may send to whom, after [`Config::relay_restrictions`]; empty: everyone whom those let pass.
+    pub fn recipient_restrictions(&self) -> &[Restriction] {
+        &self.recipient_restrictions
+    }
+
+    /// True if `service` is to be started.
+    pub fn serves(&self, service: &str) -> bool {
+        self.list("services").iter().any(|name| name == service)
+    }
+
+    /// Where `service` listens; empty if it is off or listens nowhere.
+    pub fn listens(&self, service: &str) -> &[Listen] {
+        self.listens.get(service).map_or(&[], Vec::as_slice)
+    }
+
+    /// Expands every supported parameter and sees that it has the form of its kind.
+    fn fill(&mut self, raw: &Raw, outside: &Outside<'_>, problems: &mut Vec<Problem>) {
+        for parameter in table::parameters().filter(|parameter| parameter.support == Support::Yes) {
+            let name = parameter.name;
+            let mut text = match raw.expanded(name) {
+                Ok(expanded) => {
+                    check::undefined(raw, name, &expanded.undefined, problems);
+                    crate::source::squeeze(&expanded.text)
+                }
+                Err(error) => {
+                    problems.push(check::placed(raw, name, Problem::new(Severity::Error, "macro", name, error.to_string())));
+                    continue;
+                }
+            };
+            if name == "myorigin" && text.starts_with('/') {
+                match (outside.read)(Path::new(&text)) {
+                    Ok(content) => text = content.lines().next().unwrap_or("").trim_ascii().to_owned(),
+                    Err(error) => problems.push(check::unreadable(raw, name, &text, &error)),
+                }
+            }
+            if let Err(what) = check::kind(parameter.kind, &text) {
+                problems.push(check::placed(raw, name, Problem::new(Severity::Error, "bad-value", name, what)));
+            }
+            self.values.insert(name, text);
+        }
+    }
+
+    /// Reads what has a structure of its own.
+    fn understand(&mut self, raw: &Raw, outside: &Outside<'_>, problems: &mut Vec<Problem>) {
+        let mut complain = |name: &str, what: String| {
+            problems.push(check::placed(raw, name, Problem::new(Severity::Error, "bad-value", name, what)));
+        };
+        match self.elements("mydestination", outside).and_then(|all| Domains::new(&all, false)) {
+            Ok(domains) => self.mydestination = domains,
+            Err(what) => complain("mydestination", what),
+        }
+        match self.elements("relay_domains", outside).and_then(|all| Domains::new(&all, true)) {
+            Ok(domains) => self.relay_domains = domains,
+            Err(what) => complain("relay_domains", what),
+        }
+        match self.elements("mynetworks", outside).and_then(|all| Networks::parse(&all)) {
+            Ok(networks) => self.mynetworks = networks,
+            Err(what) => complain("mynetworks", what),
+        }
+        self.relay_restrictions = restrictions::parse(self.text("smtpd_relay_restrictions")).unwrap_or_default();
+        self.recipient_restrictions = restrictions::parse(self.text("smtpd_recipient_restrictions")).unwrap_or_default();
+        if restrictions::is_open(&self.relay_restrictions) && restrictions::is_open(&self.recipient_restrictions) {
+            self.relay_restrictions =
+                vec![Restriction::PermitMynetworks, Restriction::PermitSaslAuthenticated, Restriction::DeferUnauthDestination];
+        }
+        for service in table::BUILT_SERVICES {
+            let name = format!("{service}_listen");
+            if !self.serves(service) || table::parameter(&name).is_none() {
+                continue;
+            }
+            match self.read_listens(service, &name, outside) {
+                Ok(listens) => drop(self.listens.insert(service, listens)),
+                Err(what) => complain(&name, what),
+            }
+        }
+    }
+
+    fn read_listens(&self, service: &str, name: &str, outside: &Outside<'_>) -> Result<Vec<Listen>, String> {
+        let protocols = self.list("inet_protocols");
+        let speaks = |family: &str| protocols.iter().any(|p| p == family || p == "all");
+        let interfaces = self.list("inet_interfaces");
+        let ground = Ground {
+            service,
+            interfaces: &interfaces,
+            ipv4: speaks("ipv4"),
+            ipv6: speaks("ipv6"),
+            port_offset: u16::try_from(self.int("port_offset")).unwrap_or_default(),
+            machine: &outside.machine,
+            resolve: outside.resolve,
+        };
+        listen::parse(&self.list(name), &ground)
+    }
+
+    /// The elements of a list, those of files it names in their place.
+    fn elements(&self, name: &str, outside: &Outside<'_>) -> Result<Vec<String>, String> {
+        let mut all = Vec::new();
+        for element in value::list(self.text(name))? {
+            if element.starts_with('/') {
+                let text = (outside.read)(Path::new(&element)).map_err(|error| format!("{element}: {error}"))?;
+                let lines = text.lines().filter(|line| !line.trim_ascii_start().starts_with('#'));
+                all.extend(value::list(&lines.collect::<Vec<_>>().join(" "))?);
+            } else {
+                all.push(element);
+            }
+        }
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Result<Config, Vec<Problem>> {
+        let read = |path: &Path| match path.to_str() {
+            Some("/etc/mailname") => Ok("example.test\nmore\n".to_owned()),
+            Some("/etc/domains") => Ok("# ours\none.test two.test\nthree.test\n".to_owned()),
+            _ => Err("no such file".to_owned()),
+        };
+        let outside = Outside { machine: Machine::loopback("mail"), read: &read, resolve: &|_| Vec::new() };
+        Config::new(Path::new("/etc/posthouse"), text, &outside)
+    }
+
+    #[test]
+    fn an_empty_file_is_a_sound_configuration() {
+        let config = config("").unwrap();
+        assert_eq!(config.hostname(), "mail.localdomain");
+        assert_eq!(config.text("smtpd_banner"), "mail.localdomain ESMTP Posthouse");
+        assert_eq!(config.size("message_size_limit"), 10_240_000);
+        assert_eq!(config.time("smtpd_timeout"), Duration::from_secs(300));
+        assert_eq!(config.time("maximal_queue_lifetime"), Duration::from_secs(432_000));
+        assert_eq!(config.count("smtpd_recipient_limit"), 1000);
+        assert!(!config.bool("soft_bounce"));
+        assert_eq!(config.path("tls_cert_file"), Some("/etc/posthouse/certs/server.pem".into()));
+        assert_eq!(config.text("database_url"), "sqlite:/var/lib/posthouse/posthouse.db");
+        assert_eq!(config.listens("lmtp"), [Listen::Unix("/var/lib/posthouse/run/lmtp".into())]);
+        assert_eq!(config.listens("smtp")[0].to_string(), "[::]:25");
+        assert!(config.mydestination().contains("localhost"));
+        assert!(config.mynetworks().contains("127.0.0.1".parse().unwrap()));
+        assert!(config.serves("imap") && !config.serves("sieve"));
+    }
+
+    #[test]
+    fn files_named_in_values_are_read() {
+        let config = config("myorigin = /etc/mailname\nmydestination = a.test, /etc/domains\n").unwrap();
+        assert_eq!(config.text("myorigin"), "example.test");
+        let names: Vec<_> = config.mydestination().names().collect();
+        assert_eq!(names, ["a.test", "one.test", "two.test", "three.test"]);
+        assert!(self::config("mydestination = /nowhere\n").is_err());
+    }
+
+    #[test]
+    fn services_and_ports_move() {
+        let config = config("inet_interfaces = loopback-only\ninet_protocols = ipv4\nport_offset = 20000\nservices = smtp imaps\nimaps_listen = 127.0.0.1:0\n");
+        let config = config.unwrap();
+        assert_eq!(config.listens("smtp").iter().map(Listen::to_string).collect::<Vec<_>>(), ["127.0.0.1:20025"]);
+        assert_eq!(config.listens("imaps").iter().map(Listen::to_string).collect::<Vec<_>>(), ["127.0.0.1:0"]);
+        assert!(config.listens("imap").is_empty());
+    }
+
+    #[test]
+    fn no_configuration_is_an_open_relay() {
+        for text in ["", "compatibility_level = 3.7", "smtpd_relay_restrictions =\nsmtpd_recipient_restrictions = permit_mynetworks"] {
+            if let Ok(config) = config(text) {
+                assert!(!restrictions::is_open(config.relay_restrictions()), "{text}");
+            }
+        }
+        let closed = config("smtpd_relay_restrictions =\nsmtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination");
+        assert_eq!(closed.unwrap().relay_restrictions(), []);
+    }
+}

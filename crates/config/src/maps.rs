@@ -1,0 +1,111 @@
+//! The text that `hash:`, `texthash:`, `lmdb:` … tables are made from: `key white-space value`, a logical line as in main.cf.
+//!
+//! Only the syntax; looking things up is not here.
+
+use crate::problem::{Problem, Severity};
+use crate::source::{FILE_LIMIT, Physical, kind};
+
+/// One line of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Lower case, as postmap folds it.
+    pub key: String,
+    pub value: String,
+    pub line: u32,
+}
+
+/// Reads a table. Keys with white space stand in double quotes. Of two rows with one key the first counts, as postmap keeps
+/// it, and a warning is given; a row without a value is a warning too and is left out.
+pub fn parse(file: &str, text: &str) -> (Vec<Row>, Vec<Problem>) {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut problems = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    if text.len() > FILE_LIMIT.saturating_mul(16) {
+        let text = format!("the table has more than {} octets", FILE_LIMIT.saturating_mul(16));
+        return (rows, vec![Problem::new(Severity::Error, "syntax", "", text).at(file, 0)]);
+    }
+    for (line, logical) in logical(text) {
+        let mut warn = |text: String| problems.push(Problem::new(Severity::Warning, "syntax", "", text).at(file, line));
+        let Some((key, value)) = split(&logical) else {
+            warn("unbalanced quotes".to_owned());
+            continue;
+        };
+        if key.is_empty() || value.is_empty() {
+            warn("expected format: key whitespace value".to_owned());
+            continue;
+        }
+        if key.ends_with(':') {
+            warn("record is in \"key: value\" format; is this an alias file?".to_owned());
+        }
+        if !seen.insert(key.clone()) {
+            warn(format!("duplicate entry: \"{key}\""));
+            continue;
+        }
+        rows.push(Row { key, value, line });
+    }
+    (rows, problems)
+}
+
+fn logical(text: &str) -> Vec<(u32, String)> {
+    let mut lines: Vec<(u32, String)> = Vec::new();
+    let mut number = 0u32;
+    for physical in text.split('\n') {
+        number = number.saturating_add(1);
+        match (kind(physical), lines.last_mut()) {
+            (Physical::Comment, _) => {}
+            (Physical::Continuation, Some((_, line))) => {
+                line.push(' ');
+                line.push_str(physical.trim_ascii());
+            }
+            _ => lines.push((number, physical.trim_ascii().to_owned())),
+        }
+    }
+    lines
+}
+
+/// `"a b" c d` → `a b`, `c d`; none if a quote is never closed.
+fn split(line: &str) -> Option<(String, String)> {
+    let mut key = String::new();
+    let mut quoted = false;
+    let mut chars = line.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => quoted = !quoted,
+            '\\' => key.extend(chars.next().map(|(_, c)| c)),
+            c if c.is_ascii_whitespace() && !quoted => {
+                return Some((key.to_lowercase(), line[at..].trim_ascii().to_owned()));
+            }
+            c => key.push(c),
+        }
+    }
+    (!quoted).then(|| (key.to_lowercase(), String::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn rows_are_key_and_value() {
+        let text = "# comment\nUser@Example.test  other@example.test,\n   third@example.test\n\n\"a b\"\tc d\nempty\nuser@example.test again\nx: y\n";
+        let (rows, problems) = parse("t", text);
+        let rows: Vec<_> = rows.iter().map(|r| (r.key.as_str(), r.value.as_str(), r.line)).collect();
+        assert_eq!(rows, [("user@example.test", "other@example.test, third@example.test", 2), ("a b", "c d", 5), ("x:", "y", 8)]);
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(problems, [
+            "t, line 6: expected format: key whitespace value",
+            "t, line 7: duplicate entry: \"user@example.test\"",
+            "t, line 8: record is in \"key: value\" format; is this an alias file?",
+        ]);
+        assert_eq!(parse("t", "\"a b c\n").1[0].text, "unbalanced quotes");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics_and_lines_grow(text in "[ab\"\\\\é# \n]{0,60}") {
+            let (rows, _) = parse("t", &text);
+            prop_assert!(rows.is_sorted_by_key(|row| row.line));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! `postconf` that prints: all, `-n`, `-d`, or the names given.
+
+use super::Fatal;
+use super::args::{Show, default_directory};
+use crate::check;
+use crate::expand::{self, Names};
+use crate::file;
+use crate::raw::Raw;
+use crate::source::{self, Source};
+use crate::table;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+
+/// Width of a folded line, as in Postfix.
+const LINE_WIDTH: usize = 80;
+
+pub(super) fn show(show: &Show, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Fatal> {
+    let raw = if show.defaults { Raw::defaults(file::this_machine()) } else { load(show, err)? };
+    let used = check::used_names(&raw);
+    let is_user = |name: &str| show.user && used.contains(name) && table::parameter(name).is_none();
+    let is_builtin = |name: &str| show.builtin && table::parameter(name).is_some();
+    let shown = |name: &str| !show.only_set || raw.set(name).is_some() || (name == "config_directory" && show.directory.is_some());
+    if show.names.is_empty() {
+        let builtin = table::parameters().map(|parameter| parameter.name).filter(|name| is_builtin(name));
+        let user = raw.names_set().into_iter().filter(|name| is_user(name));
+        let all: BTreeSet<&str> = builtin.chain(user).filter(|name| shown(name)).collect();
+        for name in all {
+            print(show, &raw, name, out, err)?;
+        }
+    } else {
+        for name in &show.names {
+            if is_builtin(name) || is_user(name) {
+                if shown(name) {
+                    print(show, &raw, name, out, err)?;
+                }
+            } else {
+                writeln!(err, "postconf: warning: {name}: unknown parameter")?;
+            }
+        }
+    }
+    unused(&raw, &used, err)
+}
+
+fn load(show: &Show, err: &mut dyn Write) -> Result<Raw, Fatal> {
+    let directory = show.directory.clone().unwrap_or_else(default_directory);
+    let path = Path::new(&directory).join("main.cf");
+    let name = path.display().to_string();
+    let text = file::read(&path).map_err(|error| format!("open {name}: {error}"))?;
+    let source = Source::parse(&name, &text);
+    for problem in &source.problems {
+        if problem.is_error() {
+            return Err(problem.to_string().into());
+        }
+        writeln!(err, "postconf: warning: {problem}")?;
+    }
+    Ok(Raw { directory, source, overrides: show.overrides.clone(), machine: file::this_machine() })
+}
+
+fn print(show: &Show, raw: &Raw, name: &str, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Fatal> {
+    if show.no_values && !show.no_names {
+        return writeln!(out, "{name}").map_err(Fatal::from);
+    }
+    let mut value = raw.value(name).unwrap_or_default();
+    if show.expand {
+        match expand::expand(&value, raw) {
+            Ok(expanded) => {
+                value = expanded.text;
+                for other in expanded.undefined.iter().filter(|_| raw.set(name).is_some()) {
+                    writeln!(err, "postconf: warning: {}: undefined parameter: {other}", raw.source.file)?;
+                }
+            }
+            Err(error) => {
+                writeln!(err, "postconf: warning: {error}")?;
+                return Err("macro processing error".to_owned().into());
+            }
+        }
+    }
+    let mut line = if show.no_names { String::new() } else { format!("{name} =") };
+    let value = source::squeeze(&value);
+    if !show.fold {
+        if !line.is_empty() && !value.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&value);
+    } else {
+        fold(&mut line, &value);
+    }
+    writeln!(out, "{line}").map_err(Fatal::from)
+}
+
+fn fold(line: &mut String, value: &str) {
+    let mut width = line.len();
+    for word in value.split(' ').filter(|word| !word.is_empty()) {
+        if line.is_empty() {
+            width = 0;
+        } else if width + word.len() < LINE_WIDTH {
+            line.push(' ');
+            width += 1;
+        } else {
+            line.push_str("\n    ");
+            width = 4;
+        }
+        line.push_str(word);
+        width += word.len();
+    }
+}
+
+/// Names of nobody: neither a parameter nor referred to by one.
+fn unused(raw: &Raw, used: &BTreeSet<String>, err: &mut dyn Write) -> Result<(), Fatal> {
+    let file = raw.source.entries.iter().map(|entry| entry.name.as_str());
+    let mut told: Vec<&str> = Vec::new();
+    for name in file.chain(raw.overrides.iter().map(|(name, _)| name.as_str())) {
+        let known = table::parameter(name).is_some() || table::LEGACY.contains(&name) || used.contains(name);
+        if !known && !told.contains(&name) {
+            told.push(name);
+            writeln!(err, "postconf: warning: {}: unused parameter: {name}={}", raw.source.file, raw.set(name).unwrap_or_default())?;
+        }
+    }
+    Ok(())
+}
