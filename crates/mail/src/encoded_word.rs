@@ -5,8 +5,10 @@
 //! ```
 //! Words that follow one another in one charset are joined *before* they are decoded: many senders cut within a character.
 
-use encoding_rs::{Encoding, WINDOWS_1252};
+use encoding_rs::{Encoding as Charset, WINDOWS_1252};
 use mail_parser::decoders::charsets::map::charset_decoder;
+
+use crate::transfer::{Decoder, Encoding};
 
 /// Octets of a charset's name; the longest registered one has about 45.
 const CHARSET_MAX: usize = 64;
@@ -51,7 +53,7 @@ pub fn decode_charset(charset: &[u8], bytes: &[u8]) -> Option<String> {
     if charset.len() > CHARSET_MAX {
         return None;
     }
-    if let Some(encoding) = Encoding::for_label(charset) {
+    if let Some(encoding) = Charset::for_label(charset) {
         return Some(encoding.decode_without_bom_handling(bytes).0.into_owned());
     }
     // UTF-7 and the code pages that the web has given up, but mail has not.
@@ -112,33 +114,7 @@ impl<'t> EncodedWord<'t> {
     }
 
     fn decode_into(&self, out: &mut Vec<u8>) {
-        if self.base64 { decode_b(self.text, out) } else { decode_q(self.text, out) }
-    }
-}
-
-/// Base64; what is not of its alphabet is passed over.
-fn decode_b(text: &[u8], out: &mut Vec<u8>) {
-    let (mut bits, mut held) = (0u32, 0u32);
-    for byte in text {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            // Padding: another quantum may follow when a sender glued two together.
-            b'=' => {
-                held = 0;
-                continue;
-            }
-            _ => continue,
-        };
-        bits = (bits << 6 | u32::from(value)) & 0xff_ffff;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            out.push((bits >> held & 0xff) as u8);
-        }
+        if self.base64 { Decoder::new(Encoding::Base64).push(self.text, out) } else { decode_q(self.text, out) }
     }
 }
 

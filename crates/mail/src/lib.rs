@@ -7,13 +7,14 @@
 //! | [`header`] [`encoded_word`] | fields, folding, decoded text | RFC 5322 §2.2, 2047 |
 //! | [`envelope`] [`mime`] | ENVELOPE and BODYSTRUCTURE, in one streaming pass | RFC 3501 §7.4.2, 2045, 2046, 2183, 2231 |
 //! | [`date`] [`trace`] | dates, `Received:`, `Return-Path:`, `Delivered-To:` | RFC 5322 §3.3, 5321 §4.4 |
+//! | [`transfer`] | base64, quoted-printable and charsets of a leaf | RFC 2045 §6 |
 //! | [`line_ending`] | CRLF in the program, LF on the disk | |
 //!
 //! No socket, file, clock or runtime here. Everything that reads a message is *total*: a malformed message gives a poorer
 //! answer, never an error and never a panic; and bounded: depth, parts, header bytes, addresses (see [`mime::Limits`],
 //! [`envelope::MAX_ADDRESSES`]). Everything that reads a name or an address is *strict*.
 //!
-//! Left out: SMTPUTF8 (an address is ASCII), Unicode normalisation of mailbox names, decoding of bodies.
+//! Left out: SMTPUTF8 (an address is ASCII), Unicode normalisation of mailbox names.
 //! `mail-parser` is used for dates and rare charsets only: it never sees more than one header value.
 #![forbid(unsafe_code)]
 
@@ -27,6 +28,7 @@ pub mod path;
 pub mod special_use;
 pub mod status;
 pub mod trace;
+pub mod transfer;
 pub mod uid;
 pub mod encoded_word;
 pub mod envelope;
