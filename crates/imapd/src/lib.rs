@@ -1,1 +1,40 @@
 #![forbid(unsafe_code)]
+//! The IMAP daemon: what each command means, over the language (`imap`), the store and who is asking (`auth`).
+//!
+//! Implements the meaning of RFC 3501 §6 with 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN, 3691 UNSELECT, 4315 UIDPLUS,
+//! 4959 SASL-IR, 5530 response codes, 6154 SPECIAL-USE in plain LIST, 7888 LITERAL-, 7889 APPENDLIMIT.
+//! Leaves out: ENABLE and what needs it, MOVE, ESEARCH, SORT, THREAD, QUOTA, shared namespaces, RENAME of INBOX (refused).
+//!
+//! # Where to look
+//! * [`Imapd`]: the service; [`Imapd::serve`] is the handler of one connection.
+//! * `session`: a connection before and after its login; which command runs when, and what is told with its answer.
+//! * `command/`: one file a command. `selected`: the selected mailbox. `no`: refusals and their codes.
+//! * `octets`: which octets of a message a FETCH section means. `search`: what SEARCH looks at, cheap things first.
+//!
+//! # Invariants
+//! * The view (`imap::View`) changes only when the client is told; the store is asked ([`store::Store::changes`]) before
+//!   each tagged answer, and in IDLE when the bell rings. Which commands may tell of an EXPUNGE is a column of one table.
+//! * No lock and no read transaction is held while an answer waits for the peer: rows are read in chunks
+//!   ([`command::fetch::ROWS`]), bodies in pieces.
+//! * Memory of a session: its view (32 bytes a message), one chunk of rows, one piece of a body, one header
+//!   ([`octets::HEADER_LIMIT`]). SEARCH also holds its answer; a FETCH that sets `\Seen`, the UIDs concerned.
+//! * A refusal of the store becomes a code in one place; its cause goes to the log, never to the peer.
+//!
+//! \Recent goes to the first session that *selects* (not examines) the mailbox. Two sessions never both get it; in a race
+//! between a delivery and that session's claim, none may.
+
+mod command;
+mod flag_names;
+mod halt;
+mod imapd;
+mod no;
+mod octets;
+mod search;
+mod seats;
+mod selected;
+mod session;
+mod settings;
+mod talk;
+
+pub use imapd::Imapd;
+pub use settings::Settings;

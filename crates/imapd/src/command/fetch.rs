@@ -1,0 +1,322 @@
+//! FETCH, UID FETCH — RFC 3501 §6.4.5.
+//!
+//! Messages go out as they are read: rows in chunks of [`ROWS`], small bodies inside their line, others as a literal in
+//! pieces. What a client asked of a message that was expunged elsewhere is left out (E-07).
+
+use imap::command::Fetch;
+use imap::command::fetch::{Item, Partial, Section, SectionText};
+use imap::response::{FetchItem, FetchLine, FlagList, Label};
+use imap::view::{Chosen, Expunge, Message};
+use imap::{Response, Tagged};
+use mail::mime::Structure;
+use mail::{Flags, Uid};
+use std::sync::Arc;
+use store::{AccountId, Store};
+
+use crate::halt::{Halt, Outcome};
+use crate::no;
+use crate::octets::{self, Octets};
+use crate::selected::Selected;
+use crate::session::Reader;
+use crate::talk::Talk;
+
+/// Messages read from the store at once: enough that questions are few, few enough that their rows are small.
+pub(crate) const ROWS: usize = 500;
+/// The same where their structures are wanted, each up to some hundred kilobytes.
+const STRUCTURES: usize = 64;
+/// Octets given inside a line; longer ones are streamed.
+const SMALL: u64 = 32 * 1024;
+/// Octets (roughly) held back to go out together.
+const HELD: usize = 48 * 1024;
+
+pub(super) async fn fetch(reader: &mut Reader, fetch: &Fetch) -> Outcome {
+    let (store, account) = (reader.store(), reader.account());
+    let (selected, talk) = reader.selected()?;
+    let chosen = selected.view.resolve(&fetch.set, fetch.uid)?;
+    let seen = match fetch.sets_seen() && !selected.read_only {
+        true => set_seen(selected, &store, account, &chosen).await?,
+        false => Vec::new(),
+    };
+    let complete = Fetching::new(fetch, &store, account, selected, &seen).all(talk, &chosen).await?;
+    told(selected, fetch, &chosen, &seen);
+    Ok(match complete || fetch.uid {
+        true => Tagged::ok("FETCH completed"),
+        false => no::expunged(),
+    })
+}
+
+/// Sets `\Seen` where it isn't, in one step for all (F-05); gives those it was set on.
+async fn set_seen(selected: &mut Selected, store: &Store, account: AccountId, chosen: &Chosen) -> Result<Vec<Uid>, Halt> {
+    let unseen = |message: &Message| !message.is_gone() && !message.flags.contains(Flags::SEEN);
+    let uids: Vec<Uid> = selected.view.messages(chosen).filter(|(_, message)| unseen(message)).map(|(_, message)| message.uid).collect();
+    if uids.is_empty() {
+        return Ok(uids);
+    }
+    let stored = store.set_flags(account, selected.id, uids, store::Change::Add(Flags::SEEN), None).await?;
+    let rows: Vec<_> = stored.rows.iter().map(|row| (row.uid, row.flags)).collect();
+    selected.view.stored(&rows, |flags| flags | Flags::SEEN, false);
+    Ok(rows.into_iter().map(|(uid, _)| uid).collect())
+}
+
+/// What stood in the lines need not be told again.
+fn told(selected: &mut Selected, fetch: &Fetch, chosen: &Chosen, seen: &[Uid]) {
+    if fetch.items.contains(&Item::Flags) && selected.view.has_news(Expunge::Later) {
+        selected.view.uids(chosen).into_iter().for_each(|uid| selected.view.shown(uid));
+    } else {
+        seen.iter().for_each(|uid| selected.view.shown(*uid));
+    }
+}
+
+/// One FETCH on its way.
+struct Fetching<'a> {
+    fetch: &'a Fetch,
+    store: &'a Store,
+    account: AccountId,
+    selected: &'a Selected,
+    /// `\Seen` was set on these just now: their lines show their flags.
+    seen: &'a [Uid],
+    /// Lines that go out together.
+    held: Vec<Response>,
+    held_octets: usize,
+}
+
+impl<'a> Fetching<'a> {
+    fn new(fetch: &'a Fetch, store: &'a Store, account: AccountId, selected: &'a Selected, seen: &'a [Uid]) -> Fetching<'a> {
+        Fetching { fetch, store, account, selected, seen, held: Vec::new(), held_octets: 0 }
+    }
+
+    /// Whether all of the chosen messages were there.
+    async fn all(mut self, talk: &mut Talk, chosen: &Chosen) -> Result<bool, Halt> {
+        let items = &self.fetch.items;
+        let needs_row = items.iter().any(|item| !matches!(item, Item::Flags | Item::Uid));
+        let needs_structure = items.iter().any(|item| needs_structure(item));
+        let at_once = if needs_structure { STRUCTURES } else { ROWS };
+        let mut complete = true;
+        let mut messages = self.selected.view.messages(chosen);
+        loop {
+            let some: Vec<(u32, &Message)> = messages.by_ref().take(at_once).collect();
+            if some.is_empty() {
+                break;
+            }
+            let rows = match needs_row {
+                true => {
+                    let uids: Vec<Uid> = some.iter().map(|(_, message)| message.uid).collect();
+                    self.store.messages(self.account, self.selected.id, &uids, needs_structure).await?
+                }
+                false => Vec::new(),
+            };
+            for (seq, message) in some {
+                let row = rows.binary_search_by_key(&message.uid, |row| row.row.uid).ok().and_then(|index| rows.get(index));
+                if needs_row && row.is_none() {
+                    complete = false;
+                    continue;
+                }
+                complete &= self.one(talk, seq, message, row).await?;
+            }
+        }
+        self.flush(talk).await?;
+        Ok(complete)
+    }
+
+    /// One message; `false` if it is gone.
+    async fn one(&mut self, talk: &mut Talk, seq: u32, message: &Message, row: Option<&store::Message>) -> Result<bool, Halt> {
+        let mut line = Line { seq, uid: message.uid, items: Vec::new(), begun: false, octets: 0 };
+        let mut source = None;
+        if self.fetch.uid && !self.fetch.items.contains(&Item::Uid) {
+            line.items.push(FetchItem::Uid(message.uid));
+        }
+        if !self.fetch.items.contains(&Item::Flags) && self.seen.binary_search(&message.uid).is_ok() {
+            line.items.push(self.flags(message));
+        }
+        for item in &self.fetch.items {
+            match (item, row) {
+                (Item::Uid, _) => line.items.push(FetchItem::Uid(message.uid)),
+                (Item::Flags, _) => line.items.push(self.flags(message)),
+                (_, None) => return Ok(false),
+                (Item::InternalDate, Some(row)) => line.items.push(FetchItem::InternalDate(row.internaldate)),
+                (Item::Size, Some(row)) => line.items.push(FetchItem::Size(row.size)),
+                (item, Some(row)) => {
+                    if source.is_none() {
+                        source = Source::open(self, item, row).await?;
+                    }
+                    let Some(source) = &mut source else { return self.broken_off(talk, line).await };
+                    if !self.from_source(talk, &mut line, item, source).await? {
+                        return self.broken_off(talk, line).await;
+                    }
+                }
+            }
+        }
+        self.end(talk, line).await?;
+        Ok(true)
+    }
+
+    fn flags(&self, message: &Message) -> FetchItem {
+        let names = self.selected.view.names().clone();
+        FetchItem::Flags(FlagList { flags: message.flags, recent: message.recent, names })
+    }
+
+    /// The message went in the middle of its line: what was begun is ended, what was not is not sent.
+    async fn broken_off(&mut self, talk: &mut Talk, line: Line) -> Result<bool, Halt> {
+        if line.begun {
+            talk.say(Response::FetchEnd).await?;
+        }
+        Ok(false)
+    }
+
+    /// An item that is made from the structure or the octets; `false` if the message is gone.
+    async fn from_source(&mut self, talk: &mut Talk, line: &mut Line, item: &Item, source: &mut Source) -> Result<bool, Halt> {
+        let structure = source.structure.clone();
+        match (item, structure) {
+            (Item::Envelope, Some(structure)) => line.items.push(FetchItem::Envelope(Box::new(structure.envelope.clone()))),
+            (Item::Body, Some(structure)) => line.items.push(FetchItem::Body(structure)),
+            (Item::BodyStructure, Some(structure)) => line.items.push(FetchItem::BodyStructure(structure)),
+            (Item::Envelope | Item::Body | Item::BodyStructure, None) => return Ok(false),
+            (item, structure) => {
+                let (Some(label), Some((section, partial))) = (item.label(), item.octets()) else { return Ok(true) };
+                let found = match structure {
+                    Some(structure) => octets::locate(&section, &structure),
+                    None => Octets::Range(0..source.size),
+                };
+                if source.reader.is_none() {
+                    source.reader = self.store.read(self.account, self.selected.id, line.uid).await?;
+                }
+                let Some(reader) = &mut source.reader else { return Ok(false) };
+                self.octets(talk, line, label, found, partial, reader).await?;
+            }
+        }
+        line.weigh();
+        Ok(true)
+    }
+
+    /// Octets of the message: inside the line if they are few, else streamed.
+    async fn octets(
+        &mut self,
+        talk: &mut Talk,
+        line: &mut Line,
+        label: Label,
+        found: Octets<'_>,
+        partial: Option<Partial>,
+        reader: &mut bodies::Reader,
+    ) -> Result<(), Halt> {
+        let range = match found {
+            Octets::Range(range) => octets::clip(&range, partial),
+            Octets::Fields { header, names, named } => {
+                let chosen = octets::fields(reader, &header, names, named, partial).await?;
+                line.octets += chosen.len();
+                line.items.push(FetchItem::Octets(label, Some(chosen)));
+                return Ok(());
+            }
+        };
+        let length = range.end.saturating_sub(range.start);
+        if length <= SMALL {
+            let read = reader.read(range).await?;
+            line.octets += read.len();
+            line.items.push(FetchItem::Octets(label, Some(read)));
+            return Ok(());
+        }
+        self.begin(talk, line).await?;
+        talk.say(Response::FetchLiteral { label, length }).await?;
+        reader.range(range.start, length);
+        let mut left = length;
+        while left > 0 {
+            let Some(piece) = reader.chunk().await.map_err(|error| torn(&error))? else { return Err(Halt::Torn) };
+            left = left.saturating_sub(piece.len() as u64);
+            talk.chunk(piece).await?;
+        }
+        Ok(())
+    }
+
+    /// Opens the line on the wire, with what it has so far.
+    async fn begin(&mut self, talk: &mut Talk, line: &mut Line) -> Result<(), Halt> {
+        let mut items = std::mem::take(&mut line.items);
+        line.octets = 0;
+        if line.begun {
+            return Ok(if items.is_empty() { () } else { talk.say(Response::FetchItems(items)).await? });
+        }
+        if items.is_empty() {
+            items.push(FetchItem::Uid(line.uid)); // a line begins with an item
+        }
+        self.flush(talk).await?;
+        line.begun = true;
+        Ok(talk.say(Response::FetchBegin(FetchLine { seq: line.seq, items })).await?)
+    }
+
+    async fn end(&mut self, talk: &mut Talk, line: Line) -> Result<(), Halt> {
+        if line.begun {
+            let mut last = Vec::new();
+            if !line.items.is_empty() {
+                last.push(Response::FetchItems(line.items));
+            }
+            last.push(Response::FetchEnd);
+            return Ok(talk.say(Response::Batch(last)).await?);
+        }
+        self.held_octets += line.octets + 16;
+        self.held.push(Response::Fetch(FetchLine { seq: line.seq, items: line.items }));
+        if self.held_octets >= HELD || self.held.len() >= ROWS {
+            self.flush(talk).await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self, talk: &mut Talk) -> Result<(), Halt> {
+        self.held_octets = 0;
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        Ok(talk.say(Response::Batch(std::mem::take(&mut self.held))).await?)
+    }
+}
+
+/// A line being made.
+struct Line {
+    seq: u32,
+    uid: Uid,
+    items: Vec<FetchItem>,
+    /// Its beginning is on the wire.
+    begun: bool,
+    /// Roughly what `items` will be.
+    octets: usize,
+}
+
+impl Line {
+    /// Structures are not measured; each counts as much as most are.
+    fn weigh(&mut self) {
+        self.octets += 512;
+    }
+}
+
+/// Where a message's items come from.
+struct Source {
+    structure: Option<Arc<Structure>>,
+    reader: Option<bodies::Reader>,
+    size: u64,
+}
+
+impl Source {
+    /// `None`: the message is gone.
+    async fn open(fetching: &Fetching<'_>, item: &Item, row: &store::Message) -> Result<Option<Source>, Halt> {
+        let mut source = Source { structure: row.structure.clone(), reader: None, size: row.size };
+        let wanted = needs_structure(item) || fetching.fetch.items.iter().any(needs_structure);
+        if wanted && source.structure.is_none() {
+            source.structure = fetching.store.structure(fetching.account, fetching.selected.id, row).await?;
+            if source.structure.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(source))
+    }
+}
+
+/// Whether it must be known where the parts lie; of the whole message that is known.
+fn needs_structure(item: &Item) -> bool {
+    match item {
+        Item::Envelope | Item::Body | Item::BodyStructure => true,
+        item => item.octets().is_some_and(|(Section { part, text }, _)| !part.is_empty() || text != SectionText::All),
+    }
+}
+
+/// A body that fails inside a literal can't be answered any more.
+fn torn(error: &bodies::Error) -> Halt {
+    tracing::error!(%error, "a body failed while it was sent");
+    Halt::Torn
+}

@@ -1,0 +1,215 @@
+//! Strings in a body: every text part, decoded, in pieces; and the headers of messages within (Q-02).
+//!
+//! Memory: a piece, its decoded text, and as much of the text before it as the longest string needs to be found across the seam.
+
+use std::ops::Range;
+
+use bodies::Reader;
+use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, WINDOWS_1252};
+use mail::mime::{Kind, Part, Structure};
+
+use super::fold::fold_into;
+use super::needles_in_header;
+use super::transfer::Transfer;
+use crate::octets::HEADER_LIMIT;
+
+/// Which of these folded strings the body holds.
+pub(super) async fn search(reader: &mut Reader, structure: &Structure, needles: &[Vec<u8>]) -> Result<Vec<bool>, bodies::Error> {
+    let mut hunt = Hunt::new(needles);
+    let mut places = Vec::new();
+    places_of(&structure.root, &mut places);
+    for place in places {
+        if hunt.is_over() {
+            break;
+        }
+        match place {
+            Place::Header(range) => {
+                let end = range.end.min(range.start.saturating_add(HEADER_LIMIT));
+                let header = reader.read(range.start..end).await?;
+                hunt.found_all(needles_in_header(&header, needles));
+            }
+            Place::Text(part) => text(reader, part, &mut hunt).await?,
+        }
+    }
+    Ok(hunt.found)
+}
+
+/// What is text in a message, in its order. Parts nest at most `mail::mime::DEPTH_MAX` deep.
+enum Place<'s> {
+    Header(Range<u64>),
+    Text(&'s Part),
+}
+
+fn places_of<'s>(part: &'s Part, places: &mut Vec<Place<'s>>) {
+    match &part.kind {
+        Kind::Leaf if matches!(part.media.kind.as_str(), "text" | "message") => places.push(Place::Text(part)),
+        Kind::Leaf => {}
+        Kind::Multipart(parts) => parts.iter().for_each(|part| places_of(part, places)),
+        Kind::Message { part, .. } => {
+            places.push(Place::Header(part.header.clone()));
+            places_of(part, places);
+        }
+    }
+}
+
+async fn text(reader: &mut Reader, part: &Part, hunt: &mut Hunt<'_>) -> Result<(), bodies::Error> {
+    let mut transfer = Transfer::of(part.encoding.as_deref());
+    let mut charset = Charset::of(part);
+    let (mut octets, mut decoded) = (Vec::new(), String::new());
+    hunt.begin();
+    reader.range(part.body.start, part.body.end.saturating_sub(part.body.start));
+    while let Some(piece) = reader.chunk().await? {
+        octets.clear();
+        transfer.push(&piece, &mut octets);
+        decoded.clear();
+        charset.push(&octets, &mut decoded);
+        hunt.push(&decoded);
+        if hunt.is_over() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Octets to text, in pieces.
+enum Charset {
+    Named(Decoder),
+    /// No charset was named that anybody knows: UTF-8 if the text begins so, else windows-1252, which always is.
+    Unknown,
+    /// As UTF-7, which comes whole or not at all.
+    Rare(Vec<u8>),
+}
+
+impl Charset {
+    fn of(part: &Part) -> Charset {
+        let Some(label) = part.media.charset() else { return Charset::Unknown };
+        if label.eq_ignore_ascii_case(b"us-ascii") {
+            return Charset::Unknown; // what 8-bit text says that was sent by an old program
+        }
+        match Encoding::for_label(label) {
+            Some(encoding) => Charset::Named(encoding.new_decoder_without_bom_handling()),
+            None if mail::encoded_word::decode_charset(label, b"").is_some() => Charset::Rare(label.to_vec()),
+            None => Charset::Unknown,
+        }
+    }
+
+    fn push(&mut self, octets: &[u8], out: &mut String) {
+        if let Charset::Rare(label) = self {
+            out.push_str(&mail::encoded_word::decode_charset(label, octets).unwrap_or_default());
+            return;
+        }
+        if let Charset::Unknown = self {
+            // A character may be cut at the end of the piece.
+            let broken = std::str::from_utf8(octets).is_err_and(|error| error.error_len().is_some());
+            let encoding = if broken { WINDOWS_1252 } else { UTF_8 };
+            *self = Charset::Named(encoding.new_decoder_without_bom_handling());
+        }
+        if let Charset::Named(decoder) = self {
+            decode(decoder, octets, out);
+        }
+    }
+}
+
+fn decode(decoder: &mut Decoder, mut octets: &[u8], out: &mut String) {
+    loop {
+        out.reserve(decoder.max_utf8_buffer_length(octets.len()).unwrap_or(octets.len()));
+        let (result, read, _) = decoder.decode_to_string(octets, out, false);
+        octets = octets.get(read..).unwrap_or_default();
+        if result == CoderResult::InputEmpty {
+            return;
+        }
+    }
+}
+
+/// Strings being looked for.
+struct Hunt<'n> {
+    needles: &'n [Vec<u8>],
+    found: Vec<bool>,
+    /// Folded text: the end of what was seen, and the new piece.
+    window: Vec<u8>,
+    folded: String,
+    /// What must be kept for a string that lies across a seam.
+    keep: usize,
+}
+
+impl<'n> Hunt<'n> {
+    fn new(needles: &'n [Vec<u8>]) -> Hunt<'n> {
+        let keep = needles.iter().map(Vec::len).max().unwrap_or(0).saturating_sub(1);
+        let found = needles.iter().map(Vec::is_empty).collect(); // an empty string is everywhere
+        Hunt { needles, found, window: Vec::new(), folded: String::new(), keep }
+    }
+
+    fn is_over(&self) -> bool {
+        self.found.iter().all(|found| *found)
+    }
+
+    /// Another text: nothing is found across two.
+    fn begin(&mut self) {
+        self.window.clear();
+    }
+
+    fn push(&mut self, text: &str) {
+        self.folded.clear();
+        fold_into(text, &mut self.folded);
+        self.window.extend_from_slice(self.folded.as_bytes());
+        for (needle, found) in self.needles.iter().zip(&mut self.found) {
+            *found = *found || memchr::memmem::find(&self.window, needle).is_some();
+        }
+        let surplus = self.window.len().saturating_sub(self.keep);
+        self.window.drain(..surplus);
+    }
+
+    fn found_all(&mut self, indexes: impl IntoIterator<Item = usize>) {
+        for index in indexes {
+            if let Some(found) = self.found.get_mut(index) {
+                *found = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::fold::fold;
+    use bytes::Bytes;
+
+    fn holds(message: &[u8], needle: &str) -> bool {
+        let structure = Structure::of_message(message);
+        let mut reader = Reader::inline(Bytes::copy_from_slice(message));
+        let needles = [fold(needle).into_bytes()];
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(search(&mut reader, &structure, &needles)).unwrap()[0]
+    }
+
+    #[test]
+    fn q_02_text_is_decoded_before_it_is_compared() {
+        let qp = b"Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=FC=DFe aus K=\r\n=F6ln\r\n";
+        assert!(holds(qp, "grüße") && holds(qp, "KÖLN") && !holds(qp, "=FC"));
+        let base64 = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\nR3LDvMOf\r\nZQ==\r\n";
+        assert!(holds(base64, "grüße") && !holds(base64, "R3LD"));
+        let latin = b"\r\nGr\xfc\xdfe\r\n";
+        assert!(holds(latin, "grüße"));
+        assert!(holds("\r\nGrüße\r\n".as_bytes(), "GRÜSSE") == false && holds("\r\nGrüße\r\n".as_bytes(), "rüß"));
+        let utf7 = b"Content-Type: text/plain; charset=utf-7\r\n\r\nK+APY-ln\r\n";
+        assert!(holds(utf7, "Köln"));
+    }
+
+    #[test]
+    fn q_02_bodies_are_text_parts_and_inner_headers() {
+        let mixed = b"Subject: outer\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: image/png\r\n\r\npicture\r\n\
+            --b\r\nContent-Type: text/html\r\n\r\n<p>html</p>\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: =?utf-8?q?inn=C3=A9r?=\r\n\r\nletter\r\n--b--\r\n";
+        for (needle, is) in [("HTML", true), ("innér", true), ("letter", true), ("picture", false), ("outer", false), ("", true), ("html</p>letter", false)] {
+            assert_eq!(holds(mixed, needle), is, "{needle}");
+        }
+    }
+
+    #[test]
+    fn a_string_across_pieces_is_found() {
+        let mut message = b"\r\n".to_vec();
+        message.extend(std::iter::repeat_n(b'x', bodies::CHUNK_SIZE - 5));
+        message.extend_from_slice(b"NeedleInTheSeam\r\n");
+        assert!(holds(&message, "needleintheseam"));
+        assert!(!holds(&message, "needle in"));
+    }
+}

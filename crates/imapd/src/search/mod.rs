@@ -1,0 +1,243 @@
+//! What SEARCH looks at — RFC 3501 §6.4.4.
+//!
+//! A [`Query`] judges a message by the [`Facts`] at hand and says `None` while they don't suffice: flags and numbers are
+//! in the view, dates and sizes in rows, the rest in header and body. So each message is read no further than it must be.
+//! Strings match as substrings without regard to case, in decoded text.
+
+mod body;
+mod fold;
+mod transfer;
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use imap::command::Key;
+use imap::command::search::Day;
+use imap::view::{Chosen, Message};
+use mail::{Date, Flags, header};
+
+use crate::halt::Halt;
+use crate::octets::HEADER_LIMIT;
+use crate::selected::Selected;
+
+use fold::fold;
+
+pub(crate) struct Query {
+    test: Test,
+    /// Every string looked for in bodies, folded; tests name them by index.
+    needles: Vec<Vec<u8>>,
+}
+
+enum Test {
+    Known(bool),
+    All(Vec<Test>),
+    Either(Box<Test>, Box<Test>),
+    Not(Box<Test>),
+    Numbers(Chosen),
+    Flag(Flags),
+    Recent,
+    /// The day the message came, compared to a day.
+    Came(Ordering, Day),
+    /// The same of its `Date:`.
+    Sent(Ordering, Day),
+    Larger(u64),
+    Smaller(u64),
+    /// A field of this name holds the folded string; empty: there is one.
+    Field { name: String, value: String },
+    /// Body holds the needle.
+    Body(usize),
+    /// Header or body do.
+    Text(String, usize),
+}
+
+/// What is known of a message so far.
+pub(crate) struct Facts<'f> {
+    seq: u32,
+    message: &'f Message,
+    pub(crate) row: Option<&'f store::Message>,
+    pub(crate) header: Option<&'f Header>,
+    /// Which needles its body holds.
+    pub(crate) bodies: Option<&'f [bool]>,
+}
+
+impl<'f> Facts<'f> {
+    pub(crate) fn of(seq: u32, message: &'f Message) -> Facts<'f> {
+        Facts { seq, message, row: None, header: None, bodies: None }
+    }
+}
+
+impl Query {
+    /// Sets are resolved in the numbering the client knows; a number it can't know is BAD.
+    pub(crate) fn new(key: &Key, selected: &Selected) -> Result<Query, Halt> {
+        let mut needles = Vec::new();
+        let test = test(key, selected, &mut needles)?;
+        Ok(Query { test, needles })
+    }
+
+    /// `None`: more facts are needed.
+    pub(crate) fn judge(&self, facts: &Facts<'_>) -> Option<bool> {
+        judge(&self.test, facts)
+    }
+
+    /// Whether a row's structure saves reading the header: it has the `Date:` and the fields of the envelope.
+    pub(crate) fn wants_structure(&self) -> bool {
+        wants_structure(&self.test)
+    }
+
+    /// Which of the needles the message's body holds.
+    pub(crate) async fn search_body(&self, reader: &mut bodies::Reader, structure: &mail::mime::Structure) -> Result<Vec<bool>, bodies::Error> {
+        body::search(reader, structure, &self.needles).await
+    }
+}
+
+fn test(key: &Key, selected: &Selected, needles: &mut Vec<Vec<u8>>) -> Result<Test, Halt> {
+    let mut needle = |text: &str| {
+        needles.push(fold(text).into_bytes());
+        needles.len() - 1
+    };
+    Ok(match key {
+        Key::All => Test::Known(true),
+        Key::And(keys) => Test::All(keys.iter().map(|key| test(key, selected, needles)).collect::<Result<_, _>>()?),
+        Key::Or(a, b) => Test::Either(Box::new(test(a, selected, needles)?), Box::new(test(b, selected, needles)?)),
+        Key::Not(key) => Test::Not(Box::new(test(key, selected, needles)?)),
+        Key::Set(set) => Test::Numbers(selected.view.resolve(set, false)?),
+        Key::Uid(set) => Test::Numbers(selected.view.resolve(set, true)?),
+        Key::Flag(flag) => Test::Flag(*flag),
+        Key::Keyword(name) => selected.keyword(name).map_or(Test::Known(false), Test::Flag), // and none is made
+        Key::Recent => Test::Recent,
+        Key::Before(day) => Test::Came(Ordering::Less, *day),
+        Key::On(day) => Test::Came(Ordering::Equal, *day),
+        Key::Since(day) => Test::Not(Box::new(Test::Came(Ordering::Less, *day))),
+        Key::SentBefore(day) => Test::Sent(Ordering::Less, *day),
+        Key::SentOn(day) => Test::Sent(Ordering::Equal, *day),
+        // Not the opposite of SENTBEFORE: without a date it is neither.
+        Key::SentSince(day) => Test::Either(Box::new(Test::Sent(Ordering::Equal, *day)), Box::new(Test::Sent(Ordering::Greater, *day))),
+        Key::Larger(size) => Test::Larger(*size),
+        Key::Smaller(size) => Test::Smaller(*size),
+        Key::Header { field, value } => Test::Field { name: field.clone(), value: fold(value) },
+        Key::Body(text) => Test::Body(needle(text)),
+        Key::Text(text) => Test::Text(fold(text), needle(text)),
+    })
+}
+
+fn judge(test: &Test, facts: &Facts<'_>) -> Option<bool> {
+    match test {
+        Test::Known(known) => Some(*known),
+        Test::All(tests) => {
+            let mut all = Some(true);
+            for test in tests {
+                match judge(test, facts) {
+                    Some(true) => {}
+                    Some(false) => return Some(false),
+                    None => all = None,
+                }
+            }
+            all
+        }
+        Test::Either(a, b) => match judge(a, facts) {
+            Some(true) => Some(true),
+            Some(false) => judge(b, facts),
+            None => judge(b, facts).filter(|b| *b),
+        },
+        Test::Not(test) => judge(test, facts).map(|is| !is),
+        Test::Numbers(chosen) => Some(chosen.contains(facts.seq)),
+        Test::Flag(flag) => Some(facts.message.flags.contains(*flag)),
+        Test::Recent => Some(facts.message.recent),
+        Test::Came(order, day) => facts.row.map(|row| compare(row.internaldate, *day) == *order),
+        Test::Sent(order, day) => sent(facts).map(|date| date.is_some_and(|date| compare(date, *day) == *order)),
+        Test::Larger(size) => facts.row.map(|row| row.size > *size),
+        Test::Smaller(size) => facts.row.map(|row| row.size < *size),
+        Test::Field { name, value } => field(facts, name, value),
+        Test::Body(index) => facts.bodies.map(|bodies| bodies.get(*index).copied().unwrap_or(false)),
+        Test::Text(text, index) => match facts.header.map(|header| header.contains(text)) {
+            Some(true) => Some(true),
+            Some(false) => facts.bodies.map(|bodies| bodies.get(*index).copied().unwrap_or(false)),
+            None => None,
+        },
+    }
+}
+
+/// The days as written, without regard to time and zone.
+fn compare(date: Date, day: Day) -> Ordering {
+    date.civil_day().cmp(&(i32::from(day.year), day.month, day.day))
+}
+
+/// Of a missing or unreadable date: `Some(None)`, which matches no day.
+fn sent(facts: &Facts<'_>) -> Option<Option<Date>> {
+    if let Some(structure) = facts.row.and_then(|row| row.structure.as_ref()) {
+        return Some(structure.envelope.date.as_deref().and_then(Date::parse_rfc5322));
+    }
+    facts.header.map(|header| header::find(&header.0, "Date").and_then(Date::parse_rfc5322))
+}
+
+/// Fields that the envelope has as they are. Should one come twice, the first counts.
+const IN_ENVELOPE: [&str; 3] = ["Message-ID", "Subject", "In-Reply-To"];
+
+/// Addresses are looked for in the header: the envelope has not the whole field.
+fn field(facts: &Facts<'_>, name: &str, value: &str) -> Option<bool> {
+    let envelope = facts.row.and_then(|row| row.structure.as_ref()).map(|structure| &structure.envelope);
+    if let (Some(envelope), Some(known)) = (envelope, IN_ENVELOPE.iter().position(|known| known.eq_ignore_ascii_case(name))) {
+        let raw = [&envelope.message_id, &envelope.subject, &envelope.in_reply_to].into_iter().nth(known).and_then(Option::as_deref);
+        return Some(raw.is_some_and(|raw| holds(raw, value)));
+    }
+    facts.header.map(|header| header::find_all(&header.0, name).any(|raw| holds(raw, value)))
+}
+
+fn holds(raw: &[u8], value: &str) -> bool {
+    value.is_empty() || fold(&header::decode_text(raw)).contains(value)
+}
+
+fn wants_structure(test: &Test) -> bool {
+    match test {
+        Test::All(tests) => tests.iter().any(wants_structure),
+        Test::Either(a, b) => wants_structure(a) || wants_structure(b),
+        Test::Not(test) => wants_structure(test),
+        Test::Sent(..) | Test::Body(_) | Test::Text(..) => true,
+        Test::Field { name, .. } => IN_ENVELOPE.iter().any(|known| known.eq_ignore_ascii_case(name)),
+        _ => false,
+    }
+}
+
+/// A message's header, up to [`HEADER_LIMIT`].
+pub(crate) struct Header(bytes::Bytes);
+
+impl Header {
+    pub(crate) async fn read(reader: &mut bodies::Reader) -> Result<Header, bodies::Error> {
+        let mut read = bytes::BytesMut::new();
+        reader.range(0, HEADER_LIMIT);
+        while let Some(piece) = reader.chunk().await? {
+            // Only the seam can end the header in pieces seen before.
+            let from = read.len().saturating_sub(3);
+            read.extend_from_slice(&piece);
+            if memchr::memmem::find(read.get(from..).unwrap_or_default(), b"\r\n\r\n").is_some() {
+                break;
+            }
+        }
+        let end = header::end_of_header(&read);
+        read.truncate(end);
+        Ok(Header(read.freeze()))
+    }
+
+    /// Whether any field, as a reader sees it, holds the folded text.
+    fn contains(&self, text: &str) -> bool {
+        text.is_empty() || header_contains(&self.0, text)
+    }
+}
+
+fn header_contains(octets: &[u8], text: &str) -> bool {
+    header::fields(octets).any(|field| {
+        let name = String::from_utf8_lossy(field.name);
+        fold(&format!("{name}: {}", header::decode_text(field.value).trim())).contains(text)
+    })
+}
+
+/// Which needles any field of an inner message's header holds.
+fn needles_in_header(octets: &[u8], needles: &[Vec<u8>]) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    for field in header::fields(octets) {
+        let name = String::from_utf8_lossy(field.name);
+        let shown = fold(&format!("{name}: {}", header::decode_text(field.value).trim())).into_bytes();
+        found.extend(needles.iter().enumerate().filter(|(_, needle)| memchr::memmem::find(&shown, needle).is_some()).map(|(index, _)| index));
+    }
+    found
+}

@@ -1,0 +1,144 @@
+//! The selected mailbox: what this client was told of it, and how it catches up with what happened.
+
+use imap::response::{FlagList, Response};
+use imap::view::{self, Expunge, View};
+use imap::{Code, Condition};
+use mail::{Flags, ModSeq, Uid};
+use store::{AccountId, Keywords, MailboxId, Row, Store};
+use store::view::Since;
+
+use crate::flag_names;
+use crate::halt::Halt;
+
+pub(crate) struct Selected {
+    pub(crate) id: MailboxId,
+    /// EXAMINE.
+    pub(crate) read_only: bool,
+    pub(crate) view: View,
+    /// The account's `seq` up to which the view knows what happened.
+    known: ModSeq,
+    keywords: Keywords,
+    /// Keywords were named that the client was not told of.
+    renamed: bool,
+}
+
+/// What became of the mailbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    There,
+    /// Deleted, by another session.
+    Gone,
+}
+
+impl Selected {
+    /// From the store's view; messages from `recent_from` on are \Recent to this session.
+    pub(crate) fn new(opened: &store::View, recent_from: u64, read_only: bool) -> Selected {
+        let message = |row: &Row| view::Message::new(row.uid, row.flags, u64::from(row.uid.get()) >= recent_from);
+        Selected {
+            id: opened.mailbox.id,
+            read_only,
+            view: View::new(opened.rows.iter().map(message), flag_names::of(&opened.keywords)),
+            known: opened.modseq,
+            keywords: opened.keywords.clone(),
+            renamed: false,
+        }
+    }
+
+    /// Every flag the mailbox knows, for FLAGS.
+    pub(crate) fn flags(&self) -> FlagList {
+        FlagList::new(Flags::from_bits(u64::MAX), self.view.names())
+    }
+
+    /// PERMANENTFLAGS: none in EXAMINE; else all, and keywords may be made (F-04).
+    pub(crate) fn permanent_flags(&self) -> Response {
+        let code = match self.read_only {
+            true => Code::PermanentFlags(FlagList::new(Flags::EMPTY, self.view.names()), false),
+            false => Code::PermanentFlags(self.flags(), true),
+        };
+        Condition::ok(Some(code), "Flags that last").into()
+    }
+
+    /// Takes in what happened since the last time, from whoever did it. Nothing is told yet.
+    pub(crate) async fn catch_up(&mut self, store: &Store, account: AccountId) -> Result<Fate, db::Error> {
+        match store.changes(account, self.id, self.known).await? {
+            Since::Gone => Ok(Fate::Gone),
+            Since::Forgotten => self.look_again(store, account).await,
+            Since::Changes(changes) => {
+                let added = self.added(store, account, &changes.added).await?;
+                let flagged = changes.flagged.iter().map(|row| (row.uid, row.flags)).collect();
+                self.view.note(view::Changes { added, flagged, vanished: changes.vanished });
+                self.known = changes.to;
+                self.rename(changes.keywords);
+                Ok(Fate::There)
+            }
+        }
+    }
+
+    /// New messages; \Recent is claimed for those nobody has claimed (F-02).
+    async fn added(&self, store: &Store, account: AccountId, rows: &[Row]) -> Result<Vec<view::Message>, db::Error> {
+        let recent_from = match rows.is_empty() || self.read_only {
+            true => u64::MAX,
+            false => store.take_recent(account, self.id).await?,
+        };
+        let message = |row: &Row| view::Message::new(row.uid, row.flags, u64::from(row.uid.get()) >= recent_from);
+        Ok(rows.iter().map(message).collect())
+    }
+
+    /// The log does not reach back to what we know: compares with the whole mailbox.
+    async fn look_again(&mut self, store: &Store, account: AccountId) -> Result<Fate, db::Error> {
+        let mailboxes = store.mailboxes(account).await?;
+        let Some(mailbox) = mailboxes.into_iter().find(|mailbox| mailbox.id == self.id) else { return Ok(Fate::Gone) };
+        let now = match store.open(account, &mailbox.name).await {
+            Ok(opened) if opened.mailbox.id == self.id => opened,
+            Ok(_) => return Ok(Fate::Gone),
+            Err(error) if store::refused(&error).is_some() => return Ok(Fate::Gone),
+            Err(error) => return Err(error),
+        };
+        let all = self.view.all();
+        let is_gone = |uid: &Uid| now.rows.binary_search_by_key(uid, |row| row.uid).is_err();
+        let vanished = self.view.messages(&all).map(|(_, message)| message.uid).filter(is_gone).collect();
+        let last = self.view.message(self.view.count()).map(|message| message.uid);
+        let new = now.rows.partition_point(|row| last.is_some_and(|last| row.uid <= last));
+        let (old, new) = now.rows.split_at(new);
+        let added = self.added(store, account, new).await?;
+        let flagged = old.iter().map(|row| (row.uid, row.flags)).collect();
+        self.view.note(view::Changes { added, flagged, vanished });
+        self.known = now.modseq;
+        self.rename(now.keywords.clone());
+        Ok(Fate::There)
+    }
+
+    fn rename(&mut self, keywords: Keywords) {
+        if keywords != self.keywords {
+            self.view.set_names(flag_names::of(&keywords));
+            self.keywords = keywords;
+            self.renamed = true;
+        }
+    }
+
+    /// What the client must hear now. A new keyword is announced before the first message that has it (E-12).
+    pub(crate) fn tell(&mut self, expunge: Expunge, uid: bool) -> Vec<Response> {
+        let mut lines = Vec::new();
+        if std::mem::take(&mut self.renamed) {
+            lines.push(Response::Flags(self.flags()));
+            lines.push(self.permanent_flags());
+        }
+        lines.append(&mut self.view.tell(expunge, uid));
+        lines
+    }
+
+    /// The account's flag of a keyword, if it has been named.
+    pub(crate) fn keyword(&self, name: &mail::Keyword) -> Option<Flags> {
+        self.keywords.flag(name)
+    }
+
+    /// The UIDs of these messages that are not known to be gone, ascending.
+    pub(crate) fn living(&self, chosen: &view::Chosen) -> Vec<Uid> {
+        self.view.messages(chosen).filter(|(_, message)| !message.is_gone()).map(|(_, message)| message.uid).collect()
+    }
+
+    /// For commands that change messages: EXAMINE forbids them.
+    pub(crate) fn writable(&self) -> Result<(), Halt> {
+        if self.read_only { Err(crate::no::read_only().into()) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,33 @@
+//! What the operator may set.
+
+use auth::PlaintextAuth;
+
+/// How IMAP is served. The defaults suit a small office.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// A certificate is there, so STARTTLS can be offered.
+    pub starttls: bool,
+    /// Who may send a password without TLS.
+    pub plaintext_auth: PlaintextAuth,
+    /// Largest message APPEND takes, in octets: the same as SMTP takes, or messages could not be moved between.
+    pub append_limit: u64,
+    /// Sessions of one account from one address. Thunderbird opens 5, Outlook one a folder, phones reconnect without closing.
+    pub sessions_per_user: usize,
+    /// Failed logins on one connection before it is closed.
+    pub login_failures: u32,
+    /// The language's own bounds.
+    pub language: imap::Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            starttls: false,
+            plaintext_auth: PlaintextAuth::No,
+            append_limit: 50 << 20,
+            sessions_per_user: 50,
+            login_failures: 3,
+            language: imap::Limits::default(),
+        }
+    }
+}
