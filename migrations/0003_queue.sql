@@ -23,6 +23,7 @@ CREATE TABLE queue_body (
 );
 
 -- kind: 0 = local, 1 = leaves this machine; route: the next hop of the latter. state: 0 = due at due, 1 = held, 2 = failed.
+-- rcpt: where it goes; original: as the sender named it.
 -- A delivered recipient has no row. owner: the node that tries it.
 CREATE TABLE queue_rcpt (
     queue_id BIGINT NOT NULL,
@@ -33,6 +34,7 @@ CREATE TABLE queue_rcpt (
     due BIGINT NOT NULL,
     route TEXT NOT NULL,
     rcpt TEXT NOT NULL,
+    original TEXT NOT NULL,
     orcpt TEXT,
     notify BIGINT NOT NULL,
     attempts BIGINT NOT NULL,

@@ -53,8 +53,8 @@ impl Step for Enqueue {
             tx.rows("INSERT INTO queue_message (id, sender, place, size, disk_size, created, expires, flags, envid, account_id, origin) VALUES {rows}", &messages).await?;
             let bodies: Vec<[Value; 2]> = batch.iter().filter_map(|step| Some([step.id.get().into(), step.body.inline()?.clone().into()])).collect();
             tx.rows("INSERT INTO queue_body (id, data) VALUES {rows}", &bodies).await?;
-            let recipients: Vec<[Value; 13]> = batch.iter().flat_map(|step| step.recipient_rows()).collect();
-            let sql = "INSERT INTO queue_rcpt (queue_id, n, owner, kind, state, due, route, rcpt, orcpt, notify, attempts, status, reply) VALUES {rows}";
+            let recipients: Vec<[Value; 14]> = batch.iter().flat_map(|step| step.recipient_rows()).collect();
+            let sql = "INSERT INTO queue_rcpt (queue_id, n, owner, kind, state, due, route, rcpt, original, orcpt, notify, attempts, status, reply) VALUES {rows}";
             tx.rows(sql, &recipients).await?;
             Ok(batch.iter().map(|step| step.id).collect())
         })
@@ -78,7 +78,7 @@ impl Enqueue {
         ]
     }
 
-    fn recipient_rows(&self) -> impl Iterator<Item = [Value; 13]> + '_ {
+    fn recipient_rows(&self) -> impl Iterator<Item = [Value; 14]> + '_ {
         (0i64..).zip(&self.recipients).map(|(n, recipient)| {
             let (status, reply) = recipient.reply.clone().map(|(status, text)| (status.to_string(), text)).unzip();
             [
@@ -90,7 +90,8 @@ impl Enqueue {
                 recipient.due.into(),
                 recipient.route.hop().into(),
                 recipient.address.to_string().into(),
-                recipient.original.clone().into(),
+                recipient.original.to_string().into(),
+                recipient.orcpt.clone().into(),
                 i64::from(recipient.notify.0).into(),
                 i64::from(recipient.reply.is_some()).into(),
                 status.into(),

@@ -66,8 +66,10 @@ impl Default for Notify {
 pub struct Recipient {
     pub address: Address,
     pub route: Route,
-    /// What the sender calls it: ORCPT, or the address before aliases.
-    pub original: Option<String>,
+    /// As the sender named it, before aliases.
+    pub original: Address,
+    /// ORCPT of RFC 3461, as it came.
+    pub orcpt: Option<String>,
     pub notify: Notify,
     /// Milliseconds since 1970: the first attempt.
     pub due: i64,
@@ -78,7 +80,7 @@ pub struct Recipient {
 impl Recipient {
     /// A recipient to be tried from `due` on.
     pub fn new(address: Address, route: Route, due: i64) -> Recipient {
-        Recipient { address, route, original: None, notify: Notify::default(), due, reply: None }
+        Recipient { original: address.clone(), address, route, orcpt: None, notify: Notify::default(), due, reply: None }
     }
 }
 
@@ -119,7 +121,9 @@ pub struct Entry {
     /// As text: a row that no longer parses must still be shown, and can be deleted.
     pub address: String,
     pub route: Route,
-    pub original: Option<String>,
+    /// As the sender named it, before aliases.
+    pub original: String,
+    pub orcpt: Option<String>,
     pub notify: Notify,
     pub state: State,
     /// Milliseconds since 1970.
@@ -158,7 +162,7 @@ pub struct Message {
 
 /// The columns that [`read`] takes, of `queue_message m` and `queue_rcpt r`.
 pub(crate) const COLUMNS: &str = "m.id, m.sender, m.place, m.size, m.created, m.expires, m.flags, m.envid, m.account_id, m.origin, \
-     r.n, r.rcpt, r.kind, r.route, r.orcpt, r.notify, r.state, r.due, r.attempts, r.status, r.reply, m.disk_size";
+     r.n, r.rcpt, r.kind, r.route, r.orcpt, r.notify, r.state, r.due, r.attempts, r.status, r.reply, m.disk_size, r.original";
 
 impl Message {
     /// The sender as an address; a row that does not parse is a bounce to nobody.
@@ -207,7 +211,8 @@ fn entry(row: &Row) -> Entry {
         n: row.int(10),
         address: row.text(11).into(),
         route: if row.int(12) == KIND_LOCAL { Route::Local } else { Route::Remote(row.text(13).into()) },
-        original: row.opt_text(14).map(String::from),
+        original: row.text(22).into(),
+        orcpt: row.opt_text(14).map(String::from),
         notify: Notify(u8::try_from(row.int(15)).unwrap_or(Notify::default().0)),
         state: State::of(row.int(16)),
         due: row.int(17),

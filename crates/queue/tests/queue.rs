@@ -88,14 +88,15 @@ async fn what_is_queued_comes_back() {
         for body in [b"Subject: x\r\n\r\nsmall\r\n".to_vec(), vec![b'x'; 100_000]] {
             let mut step = enqueue(&world.bodies, &body, 1, 1).await;
             step.envid = Some("env".into());
-            step.recipients[1].original = Some("rfc822;R@example.net".into());
+            step.recipients[1].orcpt = Some("rfc822;R@example.net".into());
+            step.recipients[1].original = address("List@example.test");
             step.body.submitted();
             let id = step.id;
             assert_eq!(db.commit(step).await.expect("queued"), id);
             let message = queue::show(db, id).await.expect("shown").expect("there");
             assert_eq!((message.sender.as_str(), message.size, message.created), ("alice@example.test", body.len() as u64, NOW));
             assert_eq!((message.envid.as_deref(), message.account, message.origin.as_deref()), (Some("env"), None, None));
-            assert_eq!(message.recipients[1].original.as_deref(), Some("rfc822;R@example.net"));
+            assert_eq!((message.recipients[1].original.as_str(), message.recipients[1].orcpt.as_deref()), ("List@example.test", Some("rfc822;R@example.net")));
             assert_eq!(message.recipients[1].route, Route::Remote("mx.example.net".into()));
             assert_eq!(told(&message), "0:Pending@0#0 ; 1:Pending@1000#0 ");
             assert_eq!(bytes(db, &world.bodies, &message).await, body);
