@@ -160,7 +160,7 @@ pub fn days_from_civil(year: i32, month: u8, day: u8) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// `None` for a day or time that does not exist; a leap second is the second before it.
+/// `None` for a day, time or zone that does not exist; a leap second is the second before it.
 fn from_civil([year, month, day]: [i64; 3], [hour, minute, second]: [i64; 3], zone: i64) -> Option<Date> {
     if hour > 23 || minute > 59 || second > 60 || !(0..=9999).contains(&year) {
         return None;
@@ -177,7 +177,7 @@ fn from_civil([year, month, day]: [i64; 3], [hour, minute, second]: [i64; 3], zo
         return None;
     }
     let local = days_from_civil(year, month, day) * DAY + hour * 3600 + minute * 60 + second.min(59);
-    let offset_minutes = i16::try_from(zone).ok()?;
+    let offset_minutes = i16::try_from(zone).ok().filter(|zone| zone.abs() < 24 * 60)?;
     Some(Date { unix: local - zone * 60, offset_minutes })
 }
 
@@ -209,7 +209,7 @@ mod tests {
         for wrong in [
             "", "1-Feb-2024 00:00:00 +0000", "30-Feb-2024 00:00:00 +0000", "29-Feb-2023 00:00:00 +0000", " 0-Feb-2024 00:00:00 +0000",
             "01-Feb-2024 24:00:00 +0000", "01-Feb-2024 00:60:00 +0000", "01-Feb-2024 00:00:00 0000 ", "01-Foo-2024 00:00:00 +0000",
-            "01-Feb-2024 00:00:00 +0060", "01-Feb-2024T00:00:00 +0000", "+1-Feb-2024 00:00:00 +0000", "01-Feb-2024 00:00:00 +00é0",
+            "01-Feb-2024 00:00:00 +0060", "01-Feb-2024 00:00:00 -2400", "01-Feb-2024T00:00:00 +0000", "+1-Feb-2024 00:00:00 +0000", "01-Feb-2024 00:00:00 +00é0",
         ] {
             assert_eq!(Date::parse_imap(wrong), None, "{wrong}");
         }
