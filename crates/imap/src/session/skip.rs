@@ -71,3 +71,19 @@ impl Skip {
         self.tail.drain(..excess);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skipped_line_is_not_kept() {
+        let mut skip = Skip::line(&[b'x'; 1000], 1 << 20);
+        for _ in 0..100 {
+            assert!(matches!(skip.take(&mut BytesMut::from(&[b'x'; 1000][..])), Skipped::More));
+            assert!(skip.tail.len() <= TAIL);
+        }
+        let mut input = BytesMut::from(&b"{3+}\r\nabc {18446744073709551615+}\r\n"[..]);
+        assert!(matches!(skip.take(&mut input), Skipped::TooMuch));
+    }
+}

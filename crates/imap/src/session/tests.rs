@@ -246,6 +246,18 @@ fn what_follows_starttls_in_clear_is_forgotten() {
 }
 
 #[test]
+fn both_may_speak_in_idle() {
+    let mut talk = Talk::logged_in();
+    talk.say(b"a IDLE\r\nDO");
+    assert_eq!(talk.session.wants(), Wants::BOTH);
+    talk.give(Answer::Part(Response::Exists(4)));
+    assert_eq!(talk.session.wants(), Wants::BOTH);
+    talk.say(b"NE\r\n");
+    assert_eq!(talk.said(), "+ idling\r\n* 4 EXISTS\r\na OK done\r\n");
+    assert_eq!(talk.session.wants(), Wants::INPUT);
+}
+
+#[test]
 fn a_sasl_answer_comes_decoded() {
     let mut talk = Talk::new(true);
     talk.say(b"a AUTHENTICATE plain\r\nAGEAYg==\r\n");
@@ -297,6 +309,12 @@ fn with_the_usual_limits() {
     let mut talk = usual(Talk::logged_in());
     talk.say(format!("a SEARCH {}\r\nb NOOP\r\n", "(".repeat(60_000)).as_bytes());
     assert_eq!(talk.said(), "a BAD [LIMIT] SEARCH is nested too deep\r\nb OK done\r\n");
+    // what LITERAL- allows, and what not
+    for (size, expected) in [(4096, "a OK done\r\nb OK done\r\n"), (4097, "a BAD [TOOBIG] Literal too long\r\nb OK done\r\n")] {
+        let mut talk = usual(Talk::logged_in());
+        talk.say(format!("a SEARCH TEXT {{{size}+}}\r\n{}\r\nb NOOP\r\n", "x".repeat(size)).as_bytes());
+        assert_eq!(talk.said(), expected, "{size}");
+    }
     let mut talk = usual(Talk::logged_in());
     for _ in 0..19 {
         talk.say(b"a X\0\r\n");
