@@ -65,7 +65,7 @@
 //!
 //! **`deadline()`** is when to stop waiting for input, set when the waiting began (for a command as a whole, not for each
 //! read: a peer that sends one octet a minute gains nothing). It is looked at only while the loop waits for the peer, so our
-//! own slowness never counts; `None` means no limit. A least rate for bodies is kept by moving the deadline on by what
+//! own slowness never counts, and the loop adds the time the peer took to take the last answer; `None` means no limit. A least rate for bodies is kept by moving the deadline on by what
 //! arrived. Limits of writing are the loop's.
 //!
 //! Limits: none of its own; each reader takes its limit as an argument.

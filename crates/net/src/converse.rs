@@ -35,6 +35,19 @@ pub struct Setup {
     pub busy: &'static str,
 }
 
+/// Sessions of a service unless told otherwise. 1000: some 50 MB at worst, and far below the usual limit of descriptors.
+const SESSIONS: usize = 1000;
+/// Of them from one address: Postfix's `smtpd_client_connection_count_limit`.
+const PER_ADDRESS: usize = 50;
+
+impl Setup {
+    /// In clear, with the default limits, and no word for those who find no room.
+    pub fn new(stop: Stop) -> Setup {
+        let caps = Caps::new(SESSIONS, PER_ADDRESS);
+        Setup { tls: None, implicit: false, limits: Limits::default(), stop, caps, busy: "" }
+    }
+}
+
 /// What a call needs.
 #[derive(Clone)]
 pub struct Call {

@@ -6,7 +6,7 @@
 
 use crate::peer::{Peer, TlsInfo};
 use crate::stop::Stop;
-use dialogue::{Answer, Dialogue, Event};
+use dialogue::{Answer, Dialogue, Ended, Event};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -65,6 +65,21 @@ impl<D: Dialogue> Conversation<D> {
     pub async fn answer(&mut self, answer: Answer<D::Answer>) -> Result<(), Gone> {
         let mut answer = Some(answer);
         poll_fn(|cx| self.exchange.poll_answer(cx, &mut answer)).await
+    }
+
+    /// Reads a body to its end without keeping it: what a handler does that cannot take it, before it says so.
+    ///
+    /// # Errors
+    /// The session ended first; no answer is due.
+    pub async fn skip_body(&mut self) -> Result<(), Ended> {
+        loop {
+            match self.next().await {
+                Some(Event::Body(_)) => {}
+                Some(Event::Ended(why)) => return Err(why),
+                Some(_) => return Ok(()),
+                None => return Err(Ended::Peer),
+            }
+        }
     }
 
     /// Who is at the other end.

@@ -5,7 +5,7 @@ use rustix::net::sockopt;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -127,25 +127,23 @@ impl Listener {
     /// # Errors
     /// As accept(2): a connection that went again, or no descriptors left.
     pub async fn accept(&self) -> io::Result<Connection<Socket>> {
-        let (stream, remote, local, user) = match &self.socket {
+        match &self.socket {
             Listening::Tcp(socket) => {
                 let (stream, remote) = socket.accept().await?;
                 let local = match self.at {
                     At::Tcp(at) if !at.ip().is_unspecified() => at,
                     _ => stream.local_addr()?,
                 };
-                (Socket::Tcp(stream), remote, local, None)
+                let peer = Peer { remote: canonical(remote), local: canonical(local), service: self.service, user: None };
+                Ok(Connection { stream: Socket::Tcp(stream), peer })
             }
             Listening::Unix { socket, .. } => {
                 let (stream, _) = socket.accept().await?;
                 let cred = stream.peer_cred()?;
                 let user = User { uid: cred.uid(), gid: cred.gid(), pid: cred.pid() };
-                let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-                (Socket::Unix(stream), here, here, Some(user))
+                Ok(Connection { stream: Socket::Unix(stream), peer: Peer::local(self.service, Some(user)) })
             }
-        };
-        let peer = Peer { remote: canonical(remote), local: canonical(local), service: self.service, user };
-        Ok(Connection { stream, peer })
+        }
     }
 }
 

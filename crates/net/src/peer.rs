@@ -1,7 +1,7 @@
 //! Who is at the other end.
 
 use rustls::{CommonState, SupportedCipherSuite};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// The two ends of a connection. For a Unix socket both addresses are 127.0.0.1 port 0, and `user` is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,14 @@ pub struct Peer {
     pub service: &'static str,
     /// Who connected through a Unix socket, by the kernel's word.
     pub user: Option<User>,
+}
+
+impl Peer {
+    /// A peer without a network address: a pipe, a Unix socket.
+    pub fn local(service: &'static str, user: Option<User>) -> Peer {
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Peer { remote: here, local: here, service, user }
+    }
 }
 
 /// A local process, as the kernel told when it connected.

@@ -77,7 +77,7 @@ async fn the_end_of_a_handler_does_not_overtake_its_last_answer() {
     ended.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn after_the_last_answer_there_are_no_events_and_no_answers() {
     let (ours, theirs) = duplex(1024);
     let handler = |mut talk: Conversation<Toy>| async move {

@@ -55,6 +55,24 @@ async fn a_body_ends_at_its_dot_and_the_pipeline_goes_on() {
     }
 }
 
+#[tokio::test]
+async fn an_unwanted_body_is_skipped_and_then_refused() {
+    let (ours, theirs) = duplex(64);
+    let talk = async {
+        let mut client = Client::new(theirs);
+        assert_eq!(client.line().await, "hello");
+        for _ in 0..2 {
+            assert_eq!(client.ask("DATA").await, "go");
+            client.send("unwanted\r\n".repeat(1000)).await;
+            assert_eq!(client.ask(".").await, "refused");
+        }
+        assert_eq!(client.ask("DATA").await, "go");
+        client.send("unwanted\r\n").await;
+    };
+    let (ended, ()) = tokio::join!(converse(over(ours), Toy::now(), setup(Stop::never()), daemon), talk);
+    assert_eq!(ended.unwrap(), "skipped");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_is_cut_off_and_the_handler_ends() {
     let (ours, theirs) = duplex(4096);

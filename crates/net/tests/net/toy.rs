@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use dialogue::{Answer, BareLf, Counted, Dialogue, Dots, Ended, Event, Lines, Piece, Wants};
-use net::{At, Caps, Connection, Conversation, Limits, Peer, Setup, Stop};
+use net::{At, Connection, Conversation, Peer, Setup, Stop};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -215,6 +215,10 @@ pub async fn daemon(mut talk: Conversation<Toy>) -> &'static str {
                     _ => Answer::Done(format!("what? {line}")),
                 },
             },
+            Event::Body(piece) if piece.starts_with(b"unwanted") => match talk.skip_body().await {
+                Ok(()) => Answer::Done("refused".into()),
+                Err(_) => return "skipped",
+            },
             Event::Body(piece) => {
                 let (octets, sum) = body(&mut talk, piece).await;
                 Answer::Done(format!("{octets} {sum}"))
@@ -271,17 +275,12 @@ async fn idle(talk: &mut Conversation<Toy>) -> Answer<String> {
     unreachable!()
 }
 
-pub fn peer() -> Peer {
-    let here = "127.0.0.1:0".parse().unwrap();
-    Peer { remote: here, local: here, service: "toy", user: None }
-}
-
 pub fn setup(stop: Stop) -> Setup {
-    Setup { tls: None, implicit: false, limits: Limits::default(), stop, caps: Caps::new(100, 10), busy: "busy\r\n" }
+    Setup { busy: "busy\r\n", ..Setup::new(stop) }
 }
 
 pub fn over<S>(stream: S) -> Connection<S> {
-    Connection { stream, peer: peer() }
+    Connection { stream, peer: Peer::local("toy", None) }
 }
 
 pub fn loopback() -> At {
