@@ -326,6 +326,15 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_is_sound_and_all_of_its_comments_are_parameters() {
+        let text = include_str!("../../../config/main.cf");
+        assert_eq!(findings(text), Vec::<String>::new());
+        // What is commented out must be worth uncommenting.
+        let all: String = text.lines().map(|line| line.strip_prefix('#').filter(|l| l.contains(" =") && !l.starts_with(' ')).unwrap_or(line).to_owned() + "\n").collect();
+        assert!(findings(&all).iter().all(|f| !f.starts_with("error") && !f.contains("unknown")), "{:#?}", findings(&all));
+    }
+
+    #[test]
     fn names_of_one_s_own_may_serve_others() {
         let text = "mybad=$foo_x\nfoo_x=1\nmyorigin=$mybad\nsmtpd_restriction_classes = foo_r\nfoo_r = permit\n\
             virtual_alias_maps = proxy:mysql:xx\nxx_user = 1\nunused = 2\n";

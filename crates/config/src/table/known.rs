@@ -651,7 +651,6 @@ const PARAMETERS: &[Parameter] = &[
     restricts("smtpd_reject_unlisted_sender", "no", &["no"]),
     no("smtpd_relay_before_recipient_restrictions", "${{$compatibility_level} <level {3.6} ? {no} : {yes}}", ""),
     no("smtpd_restriction_classes", "", ""),
-    no("smtpd_sasl_authenticated_header", "no", ""),
     restricts("smtpd_sasl_exceptions_networks", "", &[]),
     needless("smtpd_sasl_local_domain", "", SASL),
     no("smtpd_sasl_mechanism_filter", "!external, static:rest", ""),

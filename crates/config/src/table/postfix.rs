@@ -49,6 +49,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     p("smtpd_recipient_restrictions", Kind::Restrictions, "", "Who may send to whom, after smtpd_relay_restrictions."),
     p("smtpd_relay_restrictions", Kind::Restrictions, "${{$compatibility_level} <level {1} ? {} : {permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination}}", "Who may send to domains that are not ours."),
     p("smtpd_sasl_auth_enable", Kind::Bool, "no", "AUTH on the smtp service; submission always has it."),
+    p("smtpd_sasl_authenticated_header", Kind::Bool, "no", "The Received line names who logged in."),
     p("smtpd_soft_error_limit", Kind::Int(1, i32::MAX as i64), "10", "Errors after which answers are delayed."),
     p("smtpd_starttls_timeout", Kind::Time('s'), "${stress?{10}:{300}}s", "How long a TLS handshake may take."),
     p("smtpd_timeout", Kind::Time('s'), "${stress?{10}:{300}}s", "How long a client may take for a command."),
