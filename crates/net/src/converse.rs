@@ -35,7 +35,8 @@ pub struct Setup {
     pub busy: &'static str,
 }
 
-/// Sessions of a service unless told otherwise. 1000: some 50 MB at worst, and far below the usual limit of descriptors.
+/// Sessions of a service unless told otherwise. 1000: below the usual limit of 1024 descriptors, and at worst
+/// (all buffers full) 200 MB.
 const SESSIONS: usize = 1000;
 /// Of them from one address: Postfix's `smtpd_client_connection_count_limit`.
 const PER_ADDRESS: usize = 50;
