@@ -314,7 +314,7 @@ mod tests {
         assert_eq!(config.path("tls_cert_file"), Some("/etc/posthouse/certs/server.pem".into()));
         assert_eq!(config.text("database_url"), "sqlite:/var/lib/posthouse/posthouse.db");
         assert_eq!(config.listens("lmtp"), [Listen::Unix("/var/lib/posthouse/run/lmtp".into())]);
-        assert_eq!(config.listens("smtp")[0].to_string(), "[::]:25");
+        assert_eq!(config.listens("smtp").iter().map(Listen::to_string).collect::<Vec<_>>(), ["0.0.0.0:25", "[::]:25"]);
         assert!(config.mydestination().contains("localhost"));
         assert!(config.mynetworks().contains("127.0.0.1".parse().unwrap()));
         assert!(config.serves("imap") && !config.serves("sieve"));

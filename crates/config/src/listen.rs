@@ -9,8 +9,8 @@
 //! address = IPv4 | "[" IPv6 "]" | IPv6 | host name
 //! ```
 //!
-//! An empty list means off. `all` is one socket on `[::]`, which takes IPv4 too (Linux' default), where the machine has
-//! IPv6 and `inet_protocols` wants both; else it is one on `0.0.0.0` or `[::]`.
+//! An empty list means off. `all` is `0.0.0.0` and, where the machine has IPv6, `[::]`, as far as `inet_protocols` wants them:
+//! two sockets, the second for IPv6 only.
 
 use crate::machine::Machine;
 use std::collections::HashSet;
@@ -24,7 +24,7 @@ pub const LISTEN_LIMIT: usize = 256;
 /// One place to listen at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Listen {
-    /// `[::]` is meant to take IPv4 too.
+    /// `[::]` is meant for IPv6 only.
     Tcp(SocketAddr),
     /// A path, absolute.
     Unix(PathBuf),
@@ -139,11 +139,7 @@ impl Ground<'_> {
             return Ok(if self.wanted(&address) { vec![address] } else { Vec::new() });
         }
         let (v4, v6) = match name.to_ascii_lowercase().as_str() {
-            "all" => {
-                let dual = self.ipv6 && (self.machine.has_ipv6() || !self.ipv4);
-                let any = if dual { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
-                return Ok(vec![any]);
-            }
+            "all" => (Ipv4Addr::UNSPECIFIED, self.machine.has_ipv6().then_some(Ipv6Addr::UNSPECIFIED)),
             "loopback-only" | "localhost" => (Ipv4Addr::LOCALHOST, self.machine.has_ipv6().then_some(Ipv6Addr::LOCALHOST)),
             _ => {
                 let mut found = (self.resolve)(name);
@@ -184,7 +180,7 @@ mod tests {
     #[test]
     fn elements_mean_what_the_grammar_says() {
         let cases: [(&str, &str, u16, &str, &[&str]); 16] = [
-            ("smtp", "all", 0, "all", &["[::]:25"]),
+            ("smtp", "all", 0, "all", &["0.0.0.0:25", "[::]:25"]),
             ("smtp", "loopback-only", 0, "loopback-only", &["127.0.0.1:25", "[::1]:25"]),
             ("imap", "all", 20_000, "loopback-only", &["127.0.0.1:20143", "[::1]:20143"]),
             ("http", "all", 0, "192.0.2.1", &["192.0.2.1:80", "192.0.2.1:443"]),
@@ -225,12 +221,13 @@ mod tests {
         let interfaces = vec!["all".to_owned()];
         let all = |machine: &Machine, ipv4, ipv6| {
             let ground = Ground { service: "smtp", interfaces: &interfaces, ipv4, ipv6, port_offset: 0, machine, resolve: &|_| vec![] };
-            parse(&interfaces, &ground).unwrap()[0].to_string()
+            parse(&interfaces, &ground).unwrap().iter().map(Listen::to_string).collect::<Vec<_>>()
         };
-        assert_eq!(all(&machine, true, false), "0.0.0.0:25");
-        assert_eq!(all(&machine, false, true), "[::]:25");
+        assert_eq!(all(&machine, true, true), ["0.0.0.0:25", "[::]:25"]);
+        assert_eq!(all(&machine, true, false), ["0.0.0.0:25"]);
+        assert_eq!(all(&machine, false, true), ["[::]:25"]);
         machine.addresses.retain(|(address, _)| address.is_ipv4());
-        assert_eq!(all(&machine, true, true), "0.0.0.0:25");
+        assert_eq!(all(&machine, true, true), ["0.0.0.0:25"]);
     }
 
     proptest! {
