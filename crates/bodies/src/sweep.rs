@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -54,8 +55,10 @@ fn sweep_directory(directory: &Path, now: SystemTime, garbage: impl Fn(&str) -> 
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue, // its owner was done with it
             other => other.map_err(failed)?,
         };
-        // what was last changed in the future (a clock was wrong) is young
-        let old = now.duration_since(meta.modified().map_err(failed)?).is_ok_and(|age| age > SWEEP_AGE);
+        // by the time of the last change of its names: a second name given to an old body makes it young, so that the
+        // commit which will name it has its time; what was changed in the future (a clock was wrong) is young too
+        let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(meta.ctime().unsigned_abs());
+        let old = now.duration_since(changed).is_ok_and(|age| age > SWEEP_AGE);
         let name = entry.file_name();
         if !old || !name.to_str().is_some_and(&garbage) {
             swept.kept += 1;

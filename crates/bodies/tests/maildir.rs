@@ -452,6 +452,13 @@ async fn the_sweeper_takes_old_files_that_no_row_names() {
     assert_eq!((swept.removed, swept.kept), (2, 2));
     assert!(world.spool().contains(&world.root.path().join("spool").join(names[0].to_string())));
 
+    // an old body that gets a second name now is young again: its commit may be under way
+    let old = world.root.path().join("spool").join(names[0].to_string());
+    let opened = fs::OpenOptions::new().write(true).open(&old).expect("open");
+    opened.set_modified(SystemTime::now() - 2 * SWEEP_AGE).expect("aged");
+    let swept = world.bodies.sweep(HashSet::new(), SystemTime::now()).await.expect("swept");
+    assert_eq!(swept.removed, 0);
+
     let folder = world.folder("");
     folder.ensure().await.expect("made");
     fs::write(world.root.path().join("mail/alice/tmp/torn"), b"").expect("written");

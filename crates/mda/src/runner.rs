@@ -74,7 +74,7 @@ impl<R: Routes> Runner<R> {
         let mut stop = std::pin::pin!(stop);
         let (ending, _) = watch::channel(false);
         let mut attempts = JoinSet::new();
-        loop {
+        'work: loop {
             let full = match self.start_due(&mut attempts, &ending).await {
                 Ok(full) => full,
                 Err(error) => {
@@ -82,12 +82,15 @@ impl<R: Routes> Runner<R> {
                     false
                 }
             };
-            let sleep = if full { PAUSE } else { self.until_next().await };
-            tokio::select! {
-                () = &mut stop => break,
-                () = self.bell.notified(), if !full => {}
-                Some(_) = attempts.join_next(), if !attempts.is_empty() => {}
-                () = tokio::time::sleep(sleep) => {}
+            let wake = tokio::time::Instant::now() + if full { PAUSE } else { self.until_next().await };
+            loop {
+                tokio::select! {
+                    () = &mut stop => break 'work,
+                    () = self.bell.notified(), if !full => break,
+                    // when full, look for more only once half of the room is free: a look costs a query
+                    Some(_) = attempts.join_next(), if !attempts.is_empty() => if full && attempts.len() <= CONCURRENCY / 2 { break },
+                    () = tokio::time::sleep_until(wake) => break,
+                }
             }
         }
         ending.send_replace(true);
