@@ -1,0 +1,195 @@
+//! The header of a message on its way in: held until it is whole, looked at, and completed.
+//!
+//! What is done to it is what Postfix's cleanup does: `Received:` goes on top; fields that betray or contradict the
+//! envelope are taken out (`message_drop_headers`); for our own users a missing `Date:` and `Message-ID:` are added
+//! (RFC 6409 §8.2). All else stays byte for byte. A message is never refused for what its header looks like: where it
+//! stops being one, an empty line is put, so that a reader sees the rest as the body.
+
+use bytes::Bytes;
+use mail::header;
+
+/// Octets of a header that are held (`header_size_limit`). A longer one passes as it is, but for `Received:`.
+pub const HELD: usize = 102_400;
+
+/// Octets of a Message-ID that go to the log.
+const LOGGED: usize = 250;
+
+/// Fields taken out (`message_drop_headers`).
+const DROPPED: [&str; 4] = ["bcc", "content-length", "resent-bcc", "return-path"];
+
+/// Collects the header out of a message that streams by.
+#[derive(Default)]
+pub struct Head {
+    held: Vec<u8>,
+}
+
+/// What is put into a header.
+pub struct Additions {
+    /// `Received:`, whole.
+    pub received: String,
+    /// `Date:` and `Message-ID:` for a message that has none; whole fields.
+    pub missing: Option<Missing>,
+}
+
+/// Whole fields, with their line ends.
+pub struct Missing {
+    pub date: String,
+    pub message_id: String,
+}
+
+/// A header ready to be stored.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Completed {
+    pub bytes: Vec<u8>,
+    /// For the log: printable, `<…>` as it stands there; empty if there is none.
+    pub message_id: String,
+    /// `Received:` fields it had before ours.
+    pub hops: usize,
+}
+
+impl Head {
+    /// Takes the next octets; once the header is whole, gives it (with its empty line) and what follows.
+    pub fn push(&mut self, chunk: &Bytes) -> Option<(Vec<u8>, Bytes)> {
+        let before = self.held.len();
+        self.held.extend_from_slice(chunk);
+        let from = before.saturating_sub(b"\r\n\r".len());
+        let end = match self.held.starts_with(b"\r\n") {
+            true => Some(b"\r\n".len()),
+            false => self.held.get(from..)?.windows(4).position(|window| window == b"\r\n\r\n").map(|at| from + at + 4),
+        };
+        let end = end.or((self.held.len() > HELD).then_some(self.held.len()))?;
+        let rest = chunk.slice(end.saturating_sub(before).min(chunk.len())..);
+        self.held.truncate(end);
+        Some((std::mem::take(&mut self.held), rest))
+    }
+
+    /// What is held of a message that ended within its header.
+    pub fn end(self) -> Vec<u8> {
+        self.held
+    }
+}
+
+/// Completes a header as [`Head::push`] gave it.
+pub fn complete(head: &[u8], additions: Additions) -> Completed {
+    let mut out = additions.received.into_bytes();
+    let fields: Vec<_> = header::fields(head).take_while(|field| is_name(field.name)).collect();
+    let hops = fields.iter().filter(|field| field.is("received")).count();
+    if head.len() > HELD {
+        out.extend_from_slice(head); // its last field may be cut anywhere
+        let message_id = header::find(head, "message-id").map(header::unfold).unwrap_or_default();
+        return Completed { message_id: printable(&message_id), bytes: out, hops };
+    }
+    if let Some(missing) = additions.missing {
+        let add = |out: &mut Vec<u8>, name: &str, field: &str| {
+            if !fields.iter().any(|have| have.is(name)) {
+                out.extend_from_slice(field.as_bytes());
+            }
+        };
+        add(&mut out, "date", &missing.date);
+        add(&mut out, "message-id", &missing.message_id);
+    }
+    let mut end = 0;
+    for field in &fields {
+        end = field.span.end;
+        if !DROPPED.iter().any(|name| field.is(name)) {
+            out.extend_from_slice(head.get(field.span.clone()).unwrap_or_default());
+        }
+    }
+    let rest = head.get(end..).unwrap_or_default();
+    if !rest.is_empty() && !rest.starts_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(rest);
+    let message_id = header::find(&out, "message-id").map(header::unfold).unwrap_or_default();
+    Completed { message_id: printable(&message_id), bytes: out, hops }
+}
+
+/// RFC 5322 §3.6.8: printable, no blank, no colon.
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|byte| matches!(byte, b'!'..=b'~'))
+}
+
+fn printable(bytes: &[u8]) -> String {
+    bytes.iter().take(LOGGED).map(|&byte| if matches!(byte, b'!'..=b'~') { char::from(byte) } else { '?' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn additions(missing: bool) -> Additions {
+        let missing = missing.then(|| Missing { date: "Date: now\r\n".into(), message_id: "Message-ID: <new@x>\r\n".into() });
+        Additions { received: "Received: here\r\n".into(), missing }
+    }
+
+    fn text(head: &str, missing: bool) -> String {
+        String::from_utf8(complete(head.as_bytes(), additions(missing)).bytes).expect("ASCII in, ASCII out")
+    }
+
+    #[test]
+    fn what_is_there_stays_and_what_is_missing_comes() {
+        let head = "Date: then\r\nSubject: a\r\n b\r\nBCC: c@d.test\r\nmessage-id: <old@y>\r\n\r\n";
+        assert_eq!(text(head, true), "Received: here\r\nDate: then\r\nSubject: a\r\n b\r\nmessage-id: <old@y>\r\n\r\n");
+        assert_eq!(text("Subject: a\r\n\r\n", true), "Received: here\r\nDate: now\r\nMessage-ID: <new@x>\r\nSubject: a\r\n\r\n");
+        assert_eq!(text("Subject: a\r\n\r\n", false), "Received: here\r\nSubject: a\r\n\r\n");
+        assert_eq!(text("\r\n", true), "Received: here\r\nDate: now\r\nMessage-ID: <new@x>\r\n\r\n");
+        assert_eq!(text("", false), "Received: here\r\n");
+    }
+
+    #[test]
+    fn what_is_no_header_becomes_the_body() {
+        assert_eq!(text("hello\r\nworld\r\n", false), "Received: here\r\n\r\nhello\r\nworld\r\n");
+        assert_eq!(text("A: b\r\nhello\r\nBcc: c\r\n\r\n", false), "Received: here\r\nA: b\r\n\r\nhello\r\nBcc: c\r\n\r\n");
+        assert_eq!(text(" folded\r\n\r\n", false), "Received: here\r\n\r\n folded\r\n\r\n");
+        assert_eq!(text("From a@b Tue Nov 24 02:01:13 2026\r\nA: b\r\n\r\n", false), "Received: here\r\n\r\nFrom a@b Tue Nov 24 02:01:13 2026\r\nA: b\r\n\r\n");
+    }
+
+    #[test]
+    fn hops_and_message_id_are_read() {
+        let done = complete(b"Received: a\r\nRECEIVED: b\r\nMessage-ID:\r\n <x y\x1b@z>\r\n\r\n", additions(true));
+        assert_eq!((done.hops, done.message_id.as_str()), (2, "<x?y?@z>"));
+    }
+
+    #[test]
+    fn a_header_is_found_at_any_cut() {
+        for message in ["A: b\r\nC: d\r\n\r\nbody\r\n\r\n", "\r\nbody\r\n\r\n", "A: b\r\n\r\n\r\n\r\n"] {
+            let split = message.find("\r\n\r\n").filter(|_| !message.starts_with("\r\n")).map_or(2, |at| at + 4);
+            for first in 0..=message.len() {
+                for second in first..=message.len() {
+                    let mut head = Head::default();
+                    let (mut found, mut rest) = (None, Vec::new());
+                    for part in [&message[..first], &message[first..second], &message[second..]] {
+                        let part = Bytes::copy_from_slice(part.as_bytes());
+                        match found {
+                            Some(_) => rest.extend_from_slice(&part),
+                            None => {
+                                if let Some((whole, after)) = head.push(&part) {
+                                    found = Some(whole);
+                                    rest.extend_from_slice(&after);
+                                }
+                            }
+                        }
+                    }
+                    assert_eq!(found.as_deref(), Some(&message.as_bytes()[..split]), "{message:?} {first} {second}");
+                    assert_eq!(rest, &message.as_bytes()[split..]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_without_end_is_bounded() {
+        let mut head = Head::default();
+        let line = Bytes::from(format!("Bcc: {}\r\n", "x".repeat(900)));
+        let mut pushed = 0;
+        let (held, rest) = loop {
+            pushed += line.len();
+            if let Some(found) = head.push(&line) {
+                break found;
+            }
+        };
+        assert_eq!((held.len(), rest.len()), (pushed, 0));
+        assert!(held.len() <= HELD + line.len());
+        assert!(complete(&held, additions(true)).bytes.ends_with(&held), "passes as it is");
+    }
+}

@@ -1,0 +1,155 @@
+//! One transaction, MAIL to the end of its body: RFC 5321 §3.3.
+//!
+//! It is a value of this function; whatever ends it, returning drops it. What ends it from outside (RSET, EHLO, QUIT, a lost
+//! connection) is given back for the visit to answer.
+
+use crate::head::{Additions, Missing};
+use crate::intake::Intake;
+use crate::recipient::{self, Recipient};
+use crate::visit::{Visit, note};
+use crate::{accept, sender};
+use dialogue::{Answer, Event};
+use mail::trace::{From, Protocol, ProtocolKind, Tls};
+use mail::{Date, ForwardPath, ReversePath};
+use queue::QueueId;
+use net::Gone;
+use smtp::{BodyType, Client, Command, Greeting, Mail, Reply};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What is known of a message before its body.
+pub struct Transaction {
+    pub id: QueueId,
+    pub client: Client,
+    pub from: ReversePath,
+    pub body: BodyType,
+    pub recipients: Vec<Recipient>,
+    pub begun: SystemTime,
+}
+
+type Outside = Option<Event<Command>>;
+
+/// Takes a transaction from its MAIL to its end, and gives the event that comes after it.
+pub(crate) async fn transaction(visit: &mut Visit, client: Client, mail: Mail) -> Result<Outside, Gone> {
+    let begun = SystemTime::now();
+    let (id, recipients) = (QueueId::generate(begun), Vec::new());
+    let mut transaction = Transaction { id, client, from: mail.from, body: mail.body, recipients, begun };
+    if let Err(reply) = sender::judge(visit, &transaction.from).await {
+        transaction.refuse(visit, "MAIL", None, reply).await?;
+        return Ok(visit.next().await);
+    }
+    visit.say(Answer::Done(Reply::SENDER_OK)).await?;
+    loop {
+        match visit.next().await {
+            Some(Event::Command(Command::Rcpt(rcpt))) => transaction.recipient(visit, rcpt.to).await?,
+            Some(Event::Command(Command::Data)) => return transaction.data(visit).await,
+            Some(Event::Command(Command::Decided(decided))) => visit.pass_on(decided).await?,
+            outside => return Ok(outside),
+        }
+    }
+}
+
+impl Transaction {
+    async fn recipient(&mut self, visit: &mut Visit, to: ForwardPath) -> Result<(), Gone> {
+        match recipient::judge(visit, &to, self.places()).await {
+            Ok(recipient) => {
+                if self.recipients.is_empty() {
+                    self.log_client(visit);
+                }
+                self.recipients.push(recipient);
+                visit.say(Answer::Done(Reply::RECIPIENT_OK)).await
+            }
+            Err(reply) => self.refuse(visit, "RCPT", Some(&to), reply).await,
+        }
+    }
+
+    fn places(&self) -> usize {
+        self.recipients.iter().map(|recipient| recipient.deliveries.len()).sum()
+    }
+
+    /// The body, and what becomes of it.
+    async fn data(self, visit: &mut Visit) -> Result<Outside, Gone> {
+        let mut intake = Intake::new(visit.service().store.bodies(), self.additions(visit));
+        let mut octets = 0u64;
+        visit.say(Answer::Go(Reply::GO_AHEAD)).await?;
+        loop {
+            visit.receiving(Some(octets));
+            match visit.next().await {
+                Some(Event::Body(chunk)) => {
+                    octets = octets.saturating_add(chunk.len() as u64);
+                    intake.feed(chunk).await;
+                }
+                Some(Event::BodyEnd) => break,
+                Some(Event::Command(Command::Decided(decided))) => {
+                    visit.receiving(None);
+                    self.log_refusal(visit, "END-OF-MESSAGE", None, &decided.reply);
+                    visit.pass_on(decided).await?;
+                    return Ok(visit.next().await);
+                }
+                outside => return Ok(outside),
+            }
+        }
+        visit.receiving(None);
+        match accept::accept(visit, &self, intake).await {
+            Ok(()) => visit.say(Answer::Done(Reply::new(250, mail::Status(2, 0, 0), format!("Ok: queued as {}", self.id)))).await?,
+            Err(reply) => self.refuse(visit, "END-OF-MESSAGE", None, reply).await?,
+        }
+        Ok(visit.next().await)
+    }
+
+    async fn refuse(&self, visit: &mut Visit, stage: &str, to: Option<&ForwardPath>, reply: Reply) -> Result<(), Gone> {
+        self.log_refusal(visit, stage, to, &reply);
+        visit.say(Answer::Done(reply)).await
+    }
+
+    fn log_refusal(&self, visit: &Visit, stage: &str, to: Option<&ForwardPath>, reply: &Reply) {
+        let id = if self.recipients.is_empty() { "NOQUEUE".to_owned() } else { self.id.to_string() };
+        let to = match to {
+            None => String::new(),
+            Some(ForwardPath::Postmaster) => " to=<postmaster>".to_owned(),
+            Some(ForwardPath::Address(address)) => format!(" to=<{address}>"),
+        };
+        let (from, proto, helo) = (&self.from, self.client.protocol(), &self.client.name);
+        note!(visit, "{id}: reject: {stage} from {}: {reply}; from=<{from}>{to} proto={proto} helo=<{helo}>", visit.peer());
+    }
+
+    fn log_client(&self, visit: &Visit) {
+        let login = match (visit.identity(), visit.mechanism()) {
+            (Some(identity), Some(mechanism)) => format!(", sasl_method={mechanism}, sasl_username={}", identity.login),
+            _ => String::new(),
+        };
+        note!(visit, "{}: client={}{login}", self.id, visit.peer());
+    }
+
+    /// What goes on top of the message.
+    fn additions(&self, visit: &Visit) -> Additions {
+        let settings = &visit.service().settings;
+        let date = Date::utc(millis(self.begun).div_euclid(1000));
+        let kind = if self.client.greeting == Greeting::Ehlo { ProtocolKind::Esmtp } else { ProtocolKind::Smtp };
+        let (tls, login) = (visit.tls(), visit.identity().map(|identity| identity.login.to_string()));
+        let id = self.id.to_string();
+        let from = From::Client {
+            helo: if self.client.name.is_empty() { "unknown" } else { &self.client.name },
+            name: visit.peer().name.as_deref(),
+            address: visit.peer().address,
+            tls: tls.filter(|_| settings.tls_in_received).map(|tls| Tls { protocol: &tls.protocol, cipher: &tls.cipher, bits: tls.bits }),
+            login: login.as_deref().filter(|_| settings.login_in_received),
+            protocol: Protocol { kind, tls: tls.is_some(), authenticated: login.is_some() },
+        };
+        let only = match self.recipients.as_slice() {
+            [one] => Some(&one.address),
+            _ => None,
+        };
+        let host = &settings.smtp.host;
+        let received = mail::trace::Received { from: Some(from), by: host, software: &settings.software, id: &id, recipient: only, date };
+        let missing = visit.is_submission().then(|| Missing {
+            date: format!("Date: {}\r\n", date.rfc5322()),
+            message_id: format!("Message-ID: <{id}@{host}>\r\n"),
+        });
+        Additions { received: received.to_string(), missing }
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn millis(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,275 @@
+//! One client's session, from greeting to goodbye: what may come outside of a transaction.
+
+use crate::peer::PeerName;
+use crate::settings::{Role, Settings};
+use crate::tally::Tally;
+use crate::{login, transaction};
+use auth::{Auth, Identity};
+use dialogue::{Answer, Ended, Event};
+use db::BoxFuture;
+use mail::Status;
+use mda::{Expanded, Routes};
+use net::{Conversation, Gone, TlsInfo};
+use smtp::{Command, Decided, Reply, Session};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tracing::Instrument;
+
+/// Writes a line of the log under the name that Postfix's program of that service has there.
+macro_rules! note {
+    ($visit:expr, $($line:tt)*) => {
+        match $visit.program() {
+            $crate::visit::Program::Smtpd => tracing::info!(target: "postfix/smtpd", $($line)*),
+            $crate::visit::Program::Submission => tracing::info!(target: "postfix/submission/smtpd", $($line)*),
+            $crate::visit::Program::Smtps => tracing::info!(target: "postfix/smtps/smtpd", $($line)*),
+        }
+    };
+}
+pub(crate) use note;
+
+/// Numbers the sessions of this process for the log, where Postfix has process ids.
+static SESSIONS: AtomicU64 = AtomicU64::new(1);
+
+/// See [`note`]; 465 is `smtps`, since log readers do not know `submissions`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    Smtpd,
+    Submission,
+    Smtps,
+}
+
+/// Follows a recipient's aliases.
+type Expand = Box<dyn Fn(mda::Recipient) -> BoxFuture<'static, Result<Expanded, db::Error>> + Send + Sync>;
+
+/// What the sessions of a service share. Cheap to clone.
+#[derive(Clone)]
+pub struct Smtpd(Arc<Service>);
+
+pub(crate) struct Service {
+    pub settings: Settings,
+    pub store: store::Store,
+    auth: Option<Auth>,
+    expand: Expand,
+    /// For clients that may send a password without TLS.
+    trusting: Arc<smtp::Settings>,
+    usual: Arc<smtp::Settings>,
+}
+
+pub(crate) struct Visit {
+    service: Arc<Service>,
+    conversation: Conversation<Session>,
+    peer: PeerName,
+    tally: Tally,
+    /// The command that is being answered.
+    verb: &'static str,
+    identity: Option<(Identity, String)>,
+    tls: Option<Arc<TlsInfo>>,
+    refusals: u32,
+    /// Octets of the body being received.
+    octets: Option<u64>,
+}
+
+impl Service {
+    pub fn auth(&self) -> Option<&Auth> {
+        self.auth.as_ref()
+    }
+
+    pub async fn expand(&self, recipient: mda::Recipient) -> Result<Expanded, db::Error> {
+        (self.expand)(recipient).await
+    }
+}
+
+impl Visit {
+    async fn run(mut self) {
+        note!(self, "connect from {}", self.peer);
+        // `Gone` only means that nobody hears us any more: the next event, or its absence, says why
+        let _ = self.talk().await;
+        note!(self, "disconnect from {}{}", self.peer, self.tally);
+    }
+
+    async fn talk(&mut self) -> Result<(), Gone> {
+        self.say(Answer::Done(Reply::greeting(&self.service.settings.banner))).await?;
+        let mut event = self.next().await;
+        while let Some(now) = event {
+            event = match now {
+                Event::Command(Command::Mail { client, mail }) => transaction::transaction(self, client, mail).await?,
+                Event::Command(Command::Auth(command)) => match login::login(self, command).await? {
+                    Some(other) => Some(other),
+                    None => self.next().await,
+                },
+                Event::Command(command) => {
+                    self.between(command).await?;
+                    self.next().await
+                }
+                Event::Ended(why) => return self.farewell(why).await,
+                Event::Body(_) | Event::BodyEnd | Event::Line(_) => self.next().await,
+            };
+        }
+        Ok(())
+    }
+
+    /// A command outside of a transaction, or one that ended it.
+    async fn between(&mut self, command: Command) -> Result<(), Gone> {
+        match command {
+            Command::Hello { welcome, .. } => self.say(Answer::Done(welcome)).await,
+            Command::Reset => self.say(Answer::Done(Reply::OK)).await,
+            Command::Quit => self.say(Answer::Close(Reply::BYE)).await,
+            Command::StartTls => {
+                self.identity = None;
+                self.say(Answer::Upgrade(Reply::READY_FOR_TLS)).await
+            }
+            Command::Decided(decided) => self.pass_on(decided).await,
+            // the language does not let these come here
+            Command::Mail { .. } | Command::Rcpt(_) | Command::Data | Command::Auth(_) => {
+                self.say(Answer::Done(Reply::fixed(503, Status(5, 5, 1), "Error: need MAIL command"))).await
+            }
+        }
+    }
+
+    /// What needed nobody's judgement.
+    pub async fn pass_on(&mut self, decided: Decided) -> Result<(), Gone> {
+        if let Some(said) = &decided.said {
+            note!(self, "warning: non-SMTP command from {}: {said}", self.peer);
+        }
+        if decided.last && decided.reply == Reply::OUT_OF_STEP {
+            note!(self, "improper command pipelining after {} from {}", decided.verb, self.peer);
+        } else if decided.last && decided.reply.code() == 421 {
+            note!(self, "too many errors after {} from {}", self.verb, self.peer);
+        }
+        self.say(decided.answer()).await
+    }
+
+    async fn farewell(&mut self, why: Ended) -> Result<(), Gone> {
+        let host = self.service.settings.smtp.host.clone();
+        let octets = self.octets.take().map(|octets| format!(" ({octets} bytes)")).unwrap_or_default();
+        match why {
+            Ended::Peer => {
+                note!(self, "lost connection after {}{octets} from {}", self.verb, self.peer);
+                Ok(())
+            }
+            Ended::Timeout => {
+                note!(self, "timeout after {}{octets} from {}", self.verb, self.peer);
+                self.say(Answer::Close(Reply::closing(Status(4, 4, 2), &host, "Error: timeout exceeded"))).await
+            }
+            Ended::Stop => self.say(Answer::Close(Reply::closing(Status(4, 3, 2), &host, "Service shutting down"))).await,
+        }
+    }
+
+    /// The next event; `None`: the session is over.
+    pub async fn next(&mut self) -> Option<Event<Command>> {
+        let event = self.conversation.next().await;
+        self.note_tls();
+        if let Some(Event::Command(command)) = &event {
+            // the 421 that ends too many errors is no command
+            if !matches!(command, Command::Decided(decided) if decided.reply.code() == 421) {
+                self.verb = command.verb();
+            }
+        }
+        event
+    }
+
+    /// Answers, and counts the answer.
+    pub async fn say(&mut self, answer: Answer<Reply>) -> Result<(), Gone> {
+        if let Answer::Done(reply) | Answer::Upgrade(reply) | Answer::Close(reply) = &answer {
+            self.tally.count(self.verb, !reply.is_refusal());
+            if reply.is_refusal() {
+                self.refusals = self.refusals.saturating_add(1);
+                if self.refusals > self.service.settings.soft_errors {
+                    tokio::time::sleep(self.service.settings.error_sleep).await;
+                }
+            }
+        }
+        self.conversation.answer(answer).await
+    }
+
+    fn note_tls(&mut self) {
+        if self.tls.is_none()
+            && let Some(tls) = self.conversation.tls()
+        {
+            let sni = tls.sni.as_deref().map(|name| format!(" to {}", plain(name))).unwrap_or_default();
+            let (protocol, cipher, bits) = (&tls.protocol, &tls.cipher, tls.bits);
+            note!(self, "Anonymous TLS connection established from {}{sni}: {protocol} with cipher {cipher} ({bits}/{bits} bits)", self.peer);
+            self.tls = Some(tls);
+        }
+    }
+
+    pub fn logged_in(&mut self, identity: Identity, mechanism: String) {
+        self.identity = Some((identity, mechanism));
+    }
+
+    pub fn receiving(&mut self, octets: Option<u64>) {
+        self.octets = octets;
+    }
+
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    pub fn peer(&self) -> &PeerName {
+        &self.peer
+    }
+
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref().map(|(identity, _)| identity)
+    }
+
+    pub fn mechanism(&self) -> Option<&str> {
+        self.identity.as_ref().map(|(_, mechanism)| mechanism.as_str())
+    }
+
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.tls.as_deref()
+    }
+
+    pub(crate) fn program(&self) -> Program {
+        match self.service.settings.role {
+            Role::Relay => Program::Smtpd,
+            Role::Submission if self.service.settings.implicit_tls => Program::Smtps,
+            Role::Submission => Program::Submission,
+        }
+    }
+
+    pub fn is_submission(&self) -> bool {
+        self.service.settings.role == Role::Submission
+    }
+}
+
+/// Text of the peer that may stand in a log line.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
+}
+
+impl Smtpd {
+    /// Over the accounts and mail of `store`.
+    pub fn new<R: Routes + Clone>(store: store::Store, auth: Option<Auth>, routes: R, settings: Settings) -> Smtpd {
+        let submission = settings.role == Role::Submission && auth.is_some();
+        let usual = smtp::Settings {
+            mechanisms: if submission { sasl::Mechanism::ALL.iter().map(|mechanism| mechanism.name().to_owned()).collect() } else { Vec::new() },
+            auth_in_clear: false,
+            ..settings.smtp.clone()
+        };
+        let trusting = smtp::Settings { auth_in_clear: settings.plaintext_auth == auth::PlaintextAuth::Loopback, ..usual.clone() };
+        let expand: Expand = Box::new(move |recipient| {
+            let routes = routes.clone();
+            Box::pin(async move { mda::expand(&routes, &recipient).await })
+        });
+        Smtpd(Arc::new(Service { settings, store, auth, expand, trusting: Arc::new(trusting), usual: Arc::new(usual) }))
+    }
+
+    /// The language for one client: `move |peer| smtpd.dialogue(peer)` for `net::serve`.
+    pub fn dialogue(&self, peer: &net::Peer) -> Session {
+        let local = peer.remote.ip().is_loopback() && peer.local.ip().is_loopback();
+        let settings = if local { &self.0.trusting } else { &self.0.usual };
+        Session::new(settings.clone(), self.0.settings.implicit_tls, std::time::Instant::now())
+    }
+
+    /// Serves one connection to its end: `move |talk| smtpd.clone().serve(talk)` for `net::serve`.
+    pub async fn serve(self, conversation: Conversation<Session>) {
+        let peer = PeerName::of(conversation.peer().remote);
+        let tally = Tally::default();
+        let (verb, octets) = ("CONNECT", None);
+        let visit = Visit { service: self.0, conversation, peer, tally, verb, identity: None, tls: None, refusals: 0, octets };
+        let session = SESSIONS.fetch_add(1, Ordering::Relaxed);
+        visit.run().instrument(tracing::info_span!("smtpd", session)).await;
+    }
+}
