@@ -39,6 +39,7 @@ mod sweep;
 mod work;
 
 use std::collections::HashMap;
+use std::collections::hash_map;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -197,13 +198,13 @@ impl Bodies {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(failed(error)),
             };
-            if !systems.contains_key(&device) {
+            if let hash_map::Entry::Vacant(system) = systems.entry(device) {
                 let mut synced = self.0.synced.lock().unwrap_or_else(PoisonError::into_inner);
                 let held = match synced.get(&device) {
                     Some(held) => held.clone(),
                     None => synced.entry(device).or_insert(Arc::new(fs::File::open(&home.0).map_err(failed)?)).clone(),
                 };
-                systems.insert(device, (held, &home.0));
+                system.insert((held, &home.0));
             }
         }
         for (held, home) in systems.values() {

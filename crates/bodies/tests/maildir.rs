@@ -299,7 +299,7 @@ async fn every_state_of_a_crash_is_mended_by_placing_again() {
         let again = || placement(&folder, &sealed, letters, true);
 
         place(&world, again()).await.expect("after the commit: nothing is there");
-        assert_eq!(folder_files(&world), [expected.clone()]);
+        assert_eq!(folder_files(&world), std::slice::from_ref(&expected));
 
         fs::remove_file(home.join(&expected)).expect("removed");
         fs::write(home.join("tmp").join(&base), b"torn").expect("torn");

@@ -7,7 +7,7 @@ use bodies::{Name, Sealed};
 use bytes::Bytes;
 use db::Db;
 use mail::mime::Structure;
-use mail::{Address, Date, MailboxName, ReversePath, Status, trace};
+use mail::{Address, Date, MailboxName, ReversePath, Status, header};
 use queue::{Backoff, Enqueue, QueueId, Route, Settle};
 use store::{AccountId, Deposit, Deposited, Refused};
 
@@ -99,9 +99,10 @@ impl Plan {
         let mut once: Vec<Delivery> = to.into_iter().filter(|delivery| seen.insert(same(&delivery.to))).collect();
         let mut circle = None;
         let mut straight = false;
+        let before = delivered_before(&message.header);
         for delivery in &mut once {
             match &delivery.to {
-                Destination::Mailbox { address, via, .. } if trace::delivered_to_contains(&message.header, address) => {
+                Destination::Mailbox { address, via, .. } if before.contains(&address.folded()) => {
                     circle = Some(address.clone());
                     delivery.to = Destination::Later { address: via.clone() }; // the runner finds the loop again, and fails it alone
                 }
@@ -306,6 +307,12 @@ impl Receipt {
             log::sent(id, &taken.to, &taken.recipient, age);
         }
     }
+}
+
+/// Who the message was delivered to already: read once, since header and recipients may both be many.
+fn delivered_before(bytes: &[u8]) -> HashSet<Address> {
+    let address = |value| Address::parse(String::from_utf8_lossy(&header::unfold(value)).trim_matches(['<', '>'])).ok();
+    header::find_all(bytes, "Delivered-To").filter_map(address).map(|address| address.folded()).collect()
 }
 
 fn is_mailbox(delivery: &Delivery) -> bool {

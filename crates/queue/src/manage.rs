@@ -66,7 +66,7 @@ impl Step for Manage {
 impl Manage {
     async fn run_one(&self, tx: &mut Tx) -> Result<Option<Managed>, Failed> {
         let id: Value = self.id.get().into();
-        if tx.query("SELECT id FROM queue_message WHERE id = ?1", &[id.clone()]).await?.is_empty() {
+        if tx.query("SELECT id FROM queue_message WHERE id = ?1", std::slice::from_ref(&id)).await?.is_empty() {
             return Ok(None);
         }
         let (pending, held) = (State::Pending.code().into(), State::Held.code().into());
