@@ -6,7 +6,6 @@
 
 mod body;
 mod fold;
-mod transfer;
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;

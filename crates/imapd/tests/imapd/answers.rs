@@ -1,0 +1,1 @@
+//! `imap-proto`, an independent reader of what servers say, reads our answers.

@@ -1,0 +1,120 @@
+//! The other end: sends octets, reads whole responses.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+/// Longer than anything takes; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Client {
+    stream: DuplexStream,
+    read: Vec<u8>,
+}
+
+impl Client {
+    pub fn new(stream: DuplexStream) -> Client {
+        Client { stream, read: Vec::new() }
+    }
+
+    /// Past the greeting and logged in.
+    pub async fn login(stream: DuplexStream, user: &str) -> Client {
+        let mut client = Client::new(stream);
+        client.response().await.expect("a greeting");
+        let answer = client.command(&format!("LOGIN {user}@example.test secret")).await;
+        assert!(answer.last().is_some_and(|line| line.starts_with("x OK ")), "{answer:?}");
+        client
+    }
+
+    pub async fn send(&mut self, octets: &[u8]) {
+        self.stream.write_all(octets).await.expect("the server reads");
+    }
+
+    /// A command under the tag `x` and all its responses.
+    pub async fn command(&mut self, command: &str) -> Vec<String> {
+        self.send(format!("x {command}\r\n").as_bytes()).await;
+        let mut answer = Vec::new();
+        while let Some(response) = self.response().await {
+            let last = response.starts_with("x ");
+            answer.push(response);
+            if last {
+                break;
+            }
+        }
+        answer
+    }
+
+    /// One response with its literals, each as `{=octets}`; `None` at the end.
+    pub async fn response(&mut self) -> Option<String> {
+        let mut response = String::new();
+        loop {
+            let line = self.line().await?;
+            match literal(&line) {
+                None => {
+                    response.push_str(&shown(&line));
+                    return Some(response);
+                }
+                Some((before, size)) => {
+                    response.push_str(&shown(before));
+                    let octets = self.octets(size).await;
+                    response.push_str(&format!("{{={}}}", shown(&octets)));
+                }
+            }
+        }
+    }
+
+    async fn line(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if let Some(end) = self.read.windows(2).position(|pair| pair == b"\r\n") {
+                let rest = self.read.split_off(end + 2);
+                let mut line = std::mem::replace(&mut self.read, rest);
+                line.truncate(end);
+                return Some(line);
+            }
+            if !self.more().await {
+                assert!(self.read.is_empty(), "an unfinished line: {}", shown(&self.read));
+                return None;
+            }
+        }
+    }
+
+    async fn octets(&mut self, size: usize) -> Vec<u8> {
+        while self.read.len() < size {
+            assert!(self.more().await, "the connection ended in a literal");
+        }
+        let rest = self.read.split_off(size);
+        std::mem::replace(&mut self.read, rest)
+    }
+
+    async fn more(&mut self) -> bool {
+        let mut buffer = [0; 8192];
+        let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut buffer)).await;
+        let size = read.expect("the server says nothing").unwrap_or(0);
+        self.read.extend_from_slice(&buffer[..size]);
+        size > 0
+    }
+
+    /// Everything up to and with the tagged line of tag `x`, as it came.
+    pub async fn raw_answer(&mut self) -> Vec<u8> {
+        loop {
+            let end = self.read.windows(4).position(|four| four == b"\nx O" || four == b"\nx N" || four == b"\nx B");
+            if end.is_some() && self.read.ends_with(b"\r\n") {
+                return std::mem::take(&mut self.read);
+            }
+            assert!(self.more().await, "the connection ended");
+        }
+    }
+}
+
+/// A line that ends in `{n}`.
+fn literal(line: &[u8]) -> Option<(&[u8], usize)> {
+    let inside = line.strip_suffix(b"}")?;
+    let open = inside.iter().rposition(|byte| *byte == b'{')?;
+    let size = std::str::from_utf8(&inside[open + 1..]).ok()?.parse().ok()?;
+    Some((&line[..open], size))
+}
+
+/// Octets in one line of text.
+pub fn shown(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).replace('\r', "\\r").replace('\n', "\\n").replace('\0', "\\0")
+}

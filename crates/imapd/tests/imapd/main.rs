@@ -1,0 +1,8 @@
+//! The daemon over an in-memory connection, with a real store on every engine there is.
+
+mod answers;
+mod bodies;
+mod client;
+mod transcript;
+mod transcripts;
+mod world;

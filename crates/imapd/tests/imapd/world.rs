@@ -1,0 +1,97 @@
+//! A house with two readers: the store, who may read it, and the daemon.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::{Auth, AuthSettings, PlaintextAuth};
+use bodies::{Bodies, MailLocation};
+use imapd::{Imapd, Settings};
+use mail::{Address, Date, MailboxName};
+use net::{Caps, Connection, Limits, Peer, Setup, Stopper};
+use store::{AccountId, Deposit, Store};
+use tokio::io::DuplexStream;
+
+pub struct World {
+    pub store: Store,
+    pub alice: AccountId,
+    pub imapd: Imapd,
+    pub stopper: Stopper,
+    pub engine: &'static str,
+}
+
+/// Octets in flight each way: small, so that backpressure is met.
+const PIPE: usize = 16 << 10;
+
+impl World {
+    /// A new connection, as from this machine (or from elsewhere), served in a task of its own.
+    pub fn connect(&self, from: &str) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(PIPE);
+        let address = |text: &str| -> SocketAddr { text.parse().unwrap() };
+        let peer = Peer { remote: address(from), local: address("127.0.0.1:143"), service: "imap", user: None };
+        let setup = Setup {
+            tls: None,
+            implicit: false,
+            limits: Limits::default(),
+            stop: self.stopper.stop(),
+            caps: Caps::new(100, 100),
+            busy: "",
+        };
+        let imapd = self.imapd.clone();
+        let dialogue = imapd.dialogue(false);
+        let connection = Connection { stream: ours, peer };
+        tokio::spawn(async move {
+            let ended = net::converse(connection, dialogue, setup, |conversation| imapd.serve(conversation)).await;
+            if let Err(broken) = ended {
+                eprintln!("session: {broken}");
+            }
+        });
+        theirs
+    }
+
+    /// A message comes in, as by SMTP.
+    pub async fn deliver(&self, mailbox: &str, message: &[u8]) {
+        let mut draft = self.store.bodies().draft();
+        draft.write(message).await.unwrap();
+        let body = draft.sealed().await.unwrap();
+        let mailbox = MailboxName::new(mailbox).unwrap();
+        let deposit = Deposit::new(self.alice, mailbox, body, Date::new(1_795_486_185, 60));
+        let body = deposit.body().clone();
+        self.store.db().commit(deposit).await.unwrap();
+        body.committed();
+    }
+}
+
+/// Runs `test` in a fresh world on every engine; then the store checks itself.
+pub async fn on_every_engine<F, T>(settings: Settings, test: F)
+where
+    F: Fn(Arc<World>) -> T,
+    T: Future<Output = ()>,
+{
+    let directory = tempfile::tempdir().unwrap();
+    let migrations = [db::MIGRATIONS, store::MIGRATIONS].concat();
+    for fresh in db::testing::engines(directory.path(), &migrations).await.unwrap() {
+        let location = MailLocation::parse(&format!("maildir:{}/mail/%d/%n", fresh.directory.display())).unwrap();
+        let bodies = Bodies::open(bodies::Settings { spool: fresh.directory.join("spool"), location }).unwrap();
+        let store = Store::new(fresh.db.clone(), bodies);
+        store.add_domain("example.test").await.unwrap();
+        let record = sasl::Record::of_password(b"secret").unwrap().to_string();
+        let address = |text: &str| Address::parse(text).unwrap();
+        let alice = store.add_account(&address("alice@example.test"), &record, None).await.unwrap();
+        store.add_account(&address("bob@example.test"), &record, Some(2000)).await.unwrap();
+        let auth = Auth::new(store.clone(), AuthSettings { failure_delay: Duration::ZERO, ..AuthSettings::default() }).unwrap();
+        let imapd = Imapd::new(store.clone(), auth, settings.clone());
+        test(Arc::new(World { store: store.clone(), alice, imapd, stopper: Stopper::new(), engine: fresh.engine })).await;
+        assert_eq!(store::check::rows(&store).await.unwrap(), [], "{} before settling", fresh.engine);
+        store::settle::settle(&store).await.unwrap();
+        assert_eq!(store::check::rows(&store).await.unwrap(), [], "{} settled", fresh.engine);
+        assert_eq!(store::check::files(&store).await.unwrap(), [], "{} files", fresh.engine);
+    }
+}
+
+/// Passwords without TLS from this machine, so that most tests can do without it.
+pub fn settings() -> Settings {
+    Settings { plaintext_auth: PlaintextAuth::Loopback, append_limit: 10 << 20, ..Settings::default() }
+}
+
