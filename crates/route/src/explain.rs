@@ -1,0 +1,35 @@
+//! Every step told: `posthouse explain`.
+
+/// One step of the way of an address; the fields are those of `posthouse explain --json`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// `class`, `account`, `alias`, `detail`, `postmaster`, `catch-all`, `remote`, `deliver`, `unknown`, `later`, `again`, `endless`
+    pub step: &'static str,
+    pub input: String,
+    pub output: String,
+    pub because: String,
+}
+
+/// Where steps are told; off, it costs nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    steps: Option<Vec<Step>>,
+}
+
+impl Trace {
+    pub(crate) fn on() -> Trace {
+        Trace { steps: Some(Vec::new()) }
+    }
+
+    /// The texts are only made when somebody listens.
+    pub(crate) fn tell(&mut self, step: &'static str, input: &dyn std::fmt::Display, told: impl FnOnce() -> (String, String)) {
+        if let Some(steps) = &mut self.steps {
+            let (output, because) = told();
+            steps.push(Step { step, input: input.to_string(), output, because });
+        }
+    }
+
+    pub(crate) fn into_steps(self) -> Vec<Step> {
+        self.steps.unwrap_or_default()
+    }
+}
