@@ -41,7 +41,7 @@ impl Guest<'_> {
     }
 
     /// The message can't be read to its end. What was sent can't be called back, and an end would pass it off as whole.
-    pub(super) async fn break_off(&mut self, error: &dyn std::fmt::Display) -> Result<Next, Gone> {
+    pub(super) async fn break_off(&mut self, error: &(dyn std::fmt::Display + Sync)) -> Result<Next, Gone> {
         tracing::error!(%error, "a message can't be read to its end");
         self.close(Reply::Nothing).await
     }
