@@ -218,6 +218,19 @@ impl Config {
             }
             self.values.insert(name, text);
         }
+        self.take_certificate_of_postfix(raw);
+    }
+
+    /// A main.cf of Postfix names its certificate by `smtpd_tls_cert_file`; here one is for all services.
+    fn take_certificate_of_postfix(&mut self, raw: &Raw) {
+        let given = |name: &str| self.values.get(name).cloned().filter(|file| !file.is_empty() && file != "none");
+        if raw.set("tls_cert_file").is_some() {
+            return;
+        }
+        if let (Some(cert), Some(key)) = (given("smtpd_tls_cert_file"), given("smtpd_tls_key_file")) {
+            self.values.insert("tls_cert_file", cert);
+            self.values.insert("tls_key_file", key);
+        }
     }
 
     /// Reads what has a structure of its own.
@@ -290,6 +303,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn config(text: &str) -> Result<Config, Vec<Problem>> {
         let read = |path: &Path| match path.to_str() {
@@ -336,6 +350,39 @@ mod tests {
         assert_eq!(config.listens("smtp").iter().map(Listen::to_string).collect::<Vec<_>>(), ["127.0.0.1:20025"]);
         assert_eq!(config.listens("imaps").iter().map(Listen::to_string).collect::<Vec<_>>(), ["127.0.0.1:0"]);
         assert!(config.listens("imap").is_empty());
+    }
+
+    #[test]
+    fn a_certificate_of_postfix_is_ours() {
+        let config = config("smtpd_tls_cert_file = /etc/ssl/mail.pem").unwrap();
+        assert_eq!((config.text("tls_cert_file"), config.text("tls_key_file")), ("/etc/ssl/mail.pem", "/etc/ssl/mail.pem"));
+        let config = self::config("smtpd_tls_cert_file = /etc/ssl/mail.pem\nsmtpd_tls_key_file = /etc/ssl/mail.key").unwrap();
+        assert_eq!(config.text("tls_key_file"), "/etc/ssl/mail.key");
+        let config = self::config("smtpd_tls_cert_file = /etc/ssl/mail.pem\ntls_cert_file = own.pem\ntls_key_file = own.key").unwrap();
+        assert_eq!((config.text("tls_cert_file"), config.text("tls_key_file")), ("own.pem", "own.key"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Whatever is set to whatever: it is refused with a reason, or all of its getters work and it is no open relay.
+        #[test]
+        fn any_text_is_refused_or_sound(picks in proptest::collection::vec((0usize..1000, 0usize..16), 0..8), noise in "[a-z$={}, \n#]{0,20}") {
+            const VALUES: [&str; 16] = ["", "yes", "no", "5", "-1", "99999999999999999999", "5d", "all", "127.0.0.1", "permit", "$mydomain",
+                "${x?{a}:{b}}", "${", "a, {b", "0.0.0.0/0", "/etc/domains"];
+            let names: Vec<_> = table::parameters().map(|parameter| parameter.name).collect();
+            let lines = picks.iter().map(|(name, value)| format!("{} = {}\n", names[name % names.len()], VALUES[*value]));
+            let text = lines.collect::<String>() + &noise;
+            match config(&text) {
+                Err(problems) => prop_assert!(problems.iter().any(|problem| problem.is_error() && !problem.text.is_empty())),
+                Ok(config) => {
+                    prop_assert!(!restrictions::is_open(config.relay_restrictions()) || !restrictions::is_open(config.recipient_restrictions()));
+                    for parameter in table::parameters().filter(|parameter| parameter.support == Support::Yes) {
+                        prop_assert!(check::kind(parameter.kind, config.text(parameter.name)).is_ok());
+                    }
+                }
+            }
+        }
     }
 
     #[test]

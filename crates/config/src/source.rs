@@ -5,9 +5,10 @@
 //! `name = value`, white space around `=` optional. The last entry of a name wins.
 
 use crate::problem::{Problem, Severity};
+use std::collections::HashMap;
 
 /// A file larger than this is not a main.cf but a mistake (or an attack on whoever may write it); Postfix has no limit.
-pub const FILE_LIMIT: usize = 4 * 1024 * 1024;
+pub const FILE_LIMIT: usize = 1024 * 1024;
 
 /// `name = value` as it was written, continuation lines joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Source {
     pub entries: Vec<Entry>,
     /// Warnings (overridden, stray white space) and errors (no `=`, no name).
     pub problems: Vec<Problem>,
+    /// Name → index in `entries`.
+    places: HashMap<String, usize>,
 }
 
 impl Source {
@@ -39,14 +42,13 @@ impl Source {
             source.problems.push(Problem::new(Severity::Error, "syntax", "", text).at(file, 0));
             return source;
         }
-        let mut seen = std::collections::HashMap::new();
         for line in logical_lines(text) {
             match line {
                 Logical::Stray { line, text } => source.stray(line, text),
                 Logical::Entry { line, text } => match split(&text) {
                     Ok((name, value)) => {
                         let entry = Entry { name: name.to_owned(), value: squeeze(value), line };
-                        source.add(entry, &mut seen);
+                        source.add(entry);
                     }
                     Err(what) => {
                         let problem = Problem::new(Severity::Error, "syntax", "", format!("{what}: \"{text}\""));
@@ -60,7 +62,7 @@ impl Source {
 
     /// The entry that counts.
     pub fn get(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().rev().find(|entry| entry.name == name)
+        self.places.get(name).and_then(|at| self.entries.get(*at))
     }
 
     fn stray(&mut self, line: u32, text: &str) {
@@ -68,8 +70,8 @@ impl Source {
         self.problems.push(Problem::new(Severity::Warning, "syntax", "", text).at(self.file.clone(), line));
     }
 
-    fn add(&mut self, entry: Entry, seen: &mut std::collections::HashMap<String, usize>) {
-        match seen.get(&entry.name) {
+    fn add(&mut self, entry: Entry) {
+        match self.places.get(&entry.name) {
             Some(&at) => {
                 let old = &self.entries[at];
                 let text = format!("overriding earlier entry: {}={}", old.name, old.value);
@@ -77,7 +79,7 @@ impl Source {
                 self.entries[at] = entry;
             }
             None => {
-                seen.insert(entry.name.clone(), self.entries.len());
+                self.places.insert(entry.name.clone(), self.entries.len());
                 self.entries.push(entry);
             }
         }

@@ -20,7 +20,6 @@
 //! Limits: [`EXPANSION_LIMIT`], [`LOCAL_DOMAINS_LIMIT`].
 #![forbid(unsafe_code)]
 
-pub mod access;
 mod explain;
 mod expand;
 mod router;

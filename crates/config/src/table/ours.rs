@@ -38,8 +38,8 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     p("store_directory", Kind::Text, "/var/lib/posthouse", "Database, mail, spool and run/."),
     p("submission_listen", Kind::Listen, "$inet_interfaces", "Where submission listens (587)."),
     p("submissions_listen", Kind::Listen, "$inet_interfaces", "Where submissions listens (465)."),
-    p("tls_cert_file", Kind::Text, "$config_directory/certs/server.pem", "The default certificate with its chain, PEM."),
-    p("tls_key_file", Kind::Text, "$config_directory/certs/server.key", "The key of tls_cert_file, PEM."),
+    p("tls_cert_file", Kind::Text, "$config_directory/certs/server.pem", "The default certificate of all services with its chain, PEM; if not set, smtpd_tls_cert_file if that is."),
+    p("tls_key_file", Kind::Text, "$config_directory/certs/server.key", "The key of tls_cert_file, PEM; smtpd_tls_key_file where that certificate is taken."),
 ];
 
 #[cfg(test)]
