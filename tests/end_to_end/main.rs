@@ -1,0 +1,3 @@
+//! The real program, and other people's clients.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,81 @@
+//! Other people's programs, with a deadline.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::program::Said;
+use crate::skip;
+use crate::until::within;
+
+/// How long a client may take.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Whether all of `programs` are installed; else `test` is skipped by name.
+pub fn installed(test: &str, programs: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = |program: &&&str| !std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
+    match programs.iter().find(there) {
+        Some(missing) => {
+            skip(test, &format!("{missing} is not installed"));
+            false
+        }
+        None => true,
+    }
+}
+
+/// Runs `program` to its end; kills it, and the test, when it takes too long.
+#[track_caller]
+pub fn run(program: &str, arguments: &[&str]) -> Said {
+    run_command(Command::new(program).args(arguments))
+}
+
+/// Runs a command to its end.
+#[track_caller]
+pub fn run_command(command: &mut Command) -> Said {
+    // Whatever configures the user's own clients is not for these.
+    let nowhere = std::env::temp_dir();
+    command.env("HOME", nowhere).env_remove("http_proxy").env_remove("https_proxy").env_remove("all_proxy");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (mut out, mut err) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
+    let reading = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        std::io::copy(&mut out, &mut bytes).map(|_| bytes)
+    });
+    let complaints = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        std::io::copy(&mut err, &mut bytes).map(|_| bytes)
+    });
+    let killer = Killed(Some(child));
+    let status = killer.wait(&format!("{command:?}"));
+    let stdout = reading.join().expect("a reader").unwrap_or_default();
+    let stderr = complaints.join().expect("a reader").unwrap_or_default();
+    Said::of(std::process::Output { status, stdout, stderr })
+}
+
+/// A child that does not outlive the test.
+struct Killed(Option<std::process::Child>);
+
+impl Killed {
+    #[track_caller]
+    fn wait(mut self, what: &str) -> std::process::ExitStatus {
+        let child = self.0.as_mut().expect("a child");
+        within(LIMIT, what, || child.try_wait().expect("a child"))
+    }
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // Usually it has ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Runs `tests/clients/NAME` by Python with `arguments`.
+#[track_caller]
+pub fn python(script: &str, arguments: &[&str]) -> String {
+    let path = format!("{}/clients/{script}", env!("CARGO_MANIFEST_DIR"));
+    run("python3", &[&[path.as_str()], arguments].concat()).ok()
+}
