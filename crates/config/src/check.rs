@@ -89,8 +89,8 @@ fn unsupported(raw: &Raw, parameter: &table::Parameter, name: &str) -> Option<Pr
         }
         Support::Restricts(harmless) => {
             let value = crate::source::squeeze(&value);
-            let same = |text: &&str| expand::expand(text, raw).is_ok_and(|e| e.text.eq_ignore_ascii_case(&value));
-            if value.is_empty() || as_default || harmless.iter().any(|text| same(&text)) {
+            let same = |text: &str| expand::expand(text, raw).is_ok_and(|e| e.text.eq_ignore_ascii_case(&value));
+            if value.is_empty() || as_default || harmless.iter().any(|text| same(text)) {
                 return Some(same_as_default(name));
             }
             let text = "restricts access or refuses mail, and is not supported";

@@ -11,14 +11,12 @@ impl Level {
     /// Reads `3`, `3.6` or `3.6.1`; anything else is malformed.
     pub fn parse(text: &str) -> Option<Level> {
         let mut parts = [0u32; 3];
-        let mut count = 0;
-        for part in text.trim_ascii().split('.') {
-            let slot = parts.get_mut(count)?;
+        for (at, part) in text.trim_ascii().split('.').enumerate() {
+            let slot = parts.get_mut(at)?;
             if part.is_empty() || !part.bytes().all(|b| b.is_ascii_digit()) {
                 return None;
             }
             *slot = part.parse().ok()?;
-            count += 1;
         }
         Some(Level(parts[0], parts[1], parts[2]))
     }

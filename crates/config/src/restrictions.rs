@@ -37,13 +37,17 @@ const WORDS: [(&str, Restriction); 8] = [
     ("defer", Restriction::Defer),
 ];
 
-/// Reads a list; the error names the rule that is not known.
+/// Rules that hold here always, before any list: commands sent too early are refused, and so are recipients nobody has.
+const IMPLIED: [&str; 2] = ["reject_unauth_pipelining", "reject_unlisted_recipient"];
+
+/// Reads a list; the error names the rule that is not known. Rules that hold here anyway are left out.
 pub fn parse(text: &str) -> Result<Vec<Restriction>, String> {
+    let implied = |element: &&String| IMPLIED.iter().any(|word| element.eq_ignore_ascii_case(word));
     let word = |element: &String| {
         let found = WORDS.iter().find(|(word, _)| element.eq_ignore_ascii_case(word));
         found.map(|(_, rule)| *rule).ok_or_else(|| format!("\"{element}\" is not supported, and it may restrict access"))
     };
-    value::list(text)?.iter().map(word).collect()
+    value::list(text)?.iter().filter(|element| !implied(element)).map(word).collect()
 }
 
 /// True if a stranger's mail for another's domain passes `list` undecided or permitted: then nothing in it stops relaying.
@@ -68,6 +72,7 @@ mod tests {
         let list = parse("permit_mynetworks, permit_sasl_authenticated\n reject_unauth_destination").unwrap();
         assert_eq!(list, [Restriction::PermitMynetworks, Restriction::PermitSaslAuthenticated, Restriction::RejectUnauthDestination]);
         assert_eq!(parse(""), Ok(vec![]));
+        assert_eq!(parse("reject_unauth_pipelining, permit, reject_unlisted_recipient"), Ok(vec![Restriction::Permit]));
         let error = parse("permit_mynetworks reject_rbl_client zen.example").unwrap_err();
         assert_eq!(error, "\"reject_rbl_client\" is not supported, and it may restrict access");
     }
