@@ -104,6 +104,16 @@ impl Reply {
         Reply::new(421, status, format!("{host} {why}"))
     }
 
+    /// The same refusal as a temporary one: 550 5.1.1 becomes 450 4.1.1 (Postfix's `soft_bounce`).
+    #[must_use]
+    pub fn softened(mut self) -> Reply {
+        if (500..600).contains(&self.code) {
+            self.code -= 100;
+            self.status = self.status.map(|Status(class, subject, detail)| Status(if class == 5 { 4 } else { class }, subject, detail));
+        }
+        self
+    }
+
     pub fn code(&self) -> u16 {
         self.code
     }
@@ -186,6 +196,13 @@ mod tests {
         assert_eq!(wire(Reply::new(550, Status(5, 7, 1), "no\nnever")), "550-5.7.1 no\r\n550 5.7.1 never\r\n");
         assert_eq!(wire(Reply::challenge(b"Username:")), "334 VXNlcm5hbWU6\r\n");
         assert_eq!(wire(Reply::challenge(b"")), "334 \r\n");
+    }
+
+    #[test]
+    fn a_refusal_can_be_made_a_temporary_one() {
+        assert_eq!(Reply::NESTED_MAIL.softened().to_string(), "403 4.5.1 Error: nested MAIL command");
+        assert_eq!(Reply::OK.softened(), Reply::OK);
+        assert_eq!(Reply::TOO_MANY_RECIPIENTS.softened(), Reply::TOO_MANY_RECIPIENTS);
     }
 
     #[test]

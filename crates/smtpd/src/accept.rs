@@ -28,6 +28,10 @@ pub(crate) async fn accept(visit: &Visit, transaction: &Transaction, intake: Int
     let (size, message_id) = (received.body.size, received.message_id.clone());
     let deliveries = transaction.recipients.iter().flat_map(|recipient| recipient.deliveries.iter().cloned()).collect();
     let message = message(visit, transaction, received);
+    // told before the commit, so that the lines of its deliveries, which refer to these, come after them
+    let (id, from, count) = (transaction.id, &transaction.from, transaction.recipients.len());
+    tracing::info!(target: "postfix/cleanup", "{id}: message-id={message_id}");
+    tracing::info!(target: "postfix/qmgr", "{id}: from=<{from}>, size={size}, nrcpt={count} (queue active)");
     let committed = async {
         let plan = Plan::for_message(message, deliveries, millis(SystemTime::now()), service.settings.plan).await?;
         plan.commit(service.store.db()).await
@@ -36,9 +40,6 @@ pub(crate) async fn accept(visit: &Visit, transaction: &Transaction, intake: Int
         tracing::error!("{}: the message was not taken: {error}", transaction.id);
         refusal(&error)
     })?;
-    let (id, from, count) = (transaction.id, &transaction.from, transaction.recipients.len());
-    tracing::info!(target: "postfix/cleanup", "{id}: message-id={message_id}");
-    tracing::info!(target: "postfix/qmgr", "{id}: from=<{from}>, size={size}, nrcpt={count} (queue active)");
     Ok(())
 }
 

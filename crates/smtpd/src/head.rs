@@ -8,7 +8,8 @@
 use bytes::Bytes;
 use mail::header;
 
-/// Octets of a header that are held (`header_size_limit`). A longer one passes as it is, but for `Received:`.
+/// Octets of a header that are held unless `header_size_limit` says otherwise. A longer one passes as it is, but for
+/// `Received:`.
 pub const HELD: usize = 102_400;
 
 /// Octets of a Message-ID that go to the log.
@@ -18,9 +19,9 @@ const LOGGED: usize = 250;
 const DROPPED: [&str; 4] = ["bcc", "content-length", "resent-bcc", "return-path"];
 
 /// Collects the header out of a message that streams by.
-#[derive(Default)]
 pub struct Head {
     held: Vec<u8>,
+    most: usize,
 }
 
 /// What is put into a header.
@@ -48,6 +49,11 @@ pub struct Completed {
 }
 
 impl Head {
+    /// Holds `most` octets.
+    pub fn new(most: usize) -> Head {
+        Head { held: Vec::new(), most }
+    }
+
     /// Takes the next octets; once the header is whole, gives it (with its empty line) and what follows.
     pub fn push(&mut self, chunk: &Bytes) -> Option<(Vec<u8>, Bytes)> {
         let before = self.held.len();
@@ -57,7 +63,7 @@ impl Head {
             true => Some(b"\r\n".len()),
             false => self.held.get(from..)?.windows(4).position(|window| window == b"\r\n\r\n").map(|at| from + at + 4),
         };
-        let end = end.or((self.held.len() > HELD).then_some(self.held.len()))?;
+        let end = end.or((self.held.len() > self.most).then_some(self.held.len()))?;
         let rest = chunk.slice(end.saturating_sub(before).min(chunk.len())..);
         self.held.truncate(end);
         Some((std::mem::take(&mut self.held), rest))
@@ -69,12 +75,12 @@ impl Head {
     }
 }
 
-/// Completes a header as [`Head::push`] gave it.
-pub fn complete(head: &[u8], additions: Additions) -> Completed {
+/// Completes a header as [`Head::push`] gave it, if it is whole within `most` octets.
+pub fn complete(head: &[u8], most: usize, additions: Additions) -> Completed {
     let mut out = additions.received.into_bytes();
     let fields: Vec<_> = header::fields(head).take_while(|field| is_name(field.name)).collect();
     let hops = fields.iter().filter(|field| field.is("received")).count();
-    if head.len() > HELD {
+    if head.len() > most {
         out.extend_from_slice(head); // its last field may be cut anywhere
         let message_id = header::find(head, "message-id").map(header::unfold).unwrap_or_default();
         return Completed { message_id: printable(&message_id), bytes: out, hops };
@@ -123,7 +129,7 @@ mod tests {
     }
 
     fn text(head: &str, missing: bool) -> String {
-        String::from_utf8(complete(head.as_bytes(), additions(missing)).bytes).expect("ASCII in, ASCII out")
+        String::from_utf8(complete(head.as_bytes(), HELD, additions(missing)).bytes).expect("ASCII in, ASCII out")
     }
 
     #[test]
@@ -146,7 +152,7 @@ mod tests {
 
     #[test]
     fn hops_and_message_id_are_read() {
-        let done = complete(b"Received: a\r\nRECEIVED: b\r\nMessage-ID:\r\n <x y\x1b@z>\r\n\r\n", additions(true));
+        let done = complete(b"Received: a\r\nRECEIVED: b\r\nMessage-ID:\r\n <x y\x1b@z>\r\n\r\n", HELD, additions(true));
         assert_eq!((done.hops, done.message_id.as_str()), (2, "<x?y?@z>"));
     }
 
@@ -156,7 +162,7 @@ mod tests {
             let split = message.find("\r\n\r\n").filter(|_| !message.starts_with("\r\n")).map_or(2, |at| at + 4);
             for first in 0..=message.len() {
                 for second in first..=message.len() {
-                    let mut head = Head::default();
+                    let mut head = Head::new(HELD);
                     let (mut found, mut rest) = (None, Vec::new());
                     for part in [&message[..first], &message[first..second], &message[second..]] {
                         let part = Bytes::copy_from_slice(part.as_bytes());
@@ -179,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_header_without_end_is_bounded() {
-        let mut head = Head::default();
+        let mut head = Head::new(HELD);
         let line = Bytes::from(format!("Bcc: {}\r\n", "x".repeat(900)));
         let mut pushed = 0;
         let (held, rest) = loop {
@@ -190,6 +196,6 @@ mod tests {
         };
         assert_eq!((held.len(), rest.len()), (pushed, 0));
         assert!(held.len() <= HELD + line.len());
-        assert!(complete(&held, additions(true)).bytes.ends_with(&held), "passes as it is");
+        assert!(complete(&held, HELD, additions(true)).bytes.ends_with(&held), "passes as it is");
     }
 }

@@ -16,6 +16,7 @@ pub struct Intake {
     scanner: Scanner,
     stage: Stage,
     failed: Option<bodies::Error>,
+    most: usize,
     header: Bytes,
     message_id: String,
     hops: usize,
@@ -39,13 +40,14 @@ pub struct Received {
 }
 
 impl Intake {
-    /// Of a message whose header gets these additions.
-    pub fn new(bodies: &Bodies, additions: Additions) -> Intake {
+    /// Of a message whose header gets these additions, if it has at most `most` octets.
+    pub fn new(bodies: &Bodies, most: usize, additions: Additions) -> Intake {
         Intake {
             draft: bodies.draft(),
             scanner: Scanner::new(Limits::default()),
-            stage: Stage::Head(Head::default(), additions),
+            stage: Stage::Head(Head::new(most), additions),
             failed: None,
+            most,
             header: Bytes::new(),
             message_id: String::new(),
             hops: 0,
@@ -57,7 +59,7 @@ impl Intake {
         match std::mem::replace(&mut self.stage, Stage::Body) {
             Stage::Head(mut head, additions) => match head.push(&chunk) {
                 Some((header, rest)) => {
-                    self.begin(head::complete(&header, additions)).await;
+                    self.begin(head::complete(&header, self.most, additions)).await;
                     self.write(&rest).await;
                 }
                 None => self.stage = Stage::Head(head, additions),
@@ -72,7 +74,7 @@ impl Intake {
     /// What befell the draft at the first write that failed.
     pub async fn finish(mut self) -> Result<Received, bodies::Error> {
         if let Stage::Head(head, additions) = std::mem::replace(&mut self.stage, Stage::Body) {
-            self.begin(head::complete(&head.end(), additions)).await;
+            self.begin(head::complete(&head.end(), self.most, additions)).await;
         }
         match self.failed {
             Some(error) => Err(error),

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod access;
 pub mod head;
 mod intake;
 mod login;
@@ -26,6 +27,7 @@ mod settings;
 mod tally;
 pub mod transaction;
 mod visit;
+mod ways;
 
 pub use settings::{Role, Settings};
 pub use visit::Smtpd;

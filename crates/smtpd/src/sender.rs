@@ -19,7 +19,7 @@ pub(crate) async fn judge(visit: &Visit, from: &ReversePath) -> Result<(), Reply
         tracing::error!("addresses of {} can't be read: {error}", identity.login);
         UNKNOWN_NOW
     })?;
-    let (base, _) = sender.split_delimiter(&service.settings.delimiter);
+    let (base, _) = sender.split_delimiter(&service.router().settings().delimiter);
     if owned.iter().any(|address| address.is_same(sender) || address.is_same(&base)) {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! What a service's sessions have in common.
 
-use config::domains::Domains;
+use config::Config;
 use config::networks::Networks;
 use config::restrictions::Restriction;
 use std::time::Duration;
@@ -29,10 +29,6 @@ pub struct Settings {
     pub plaintext_auth: auth::PlaintextAuth,
     /// Clients that are trusted (`mynetworks`).
     pub mynetworks: Networks,
-    /// `mydestination`: only for the text of a refusal.
-    pub local_domains: Domains,
-    /// Domains whose mail is taken in to be passed on.
-    pub relay_domains: Domains,
     pub relay_restrictions: Vec<Restriction>,
     pub recipient_restrictions: Vec<Restriction>,
     /// There is somebody who sends mail to other hosts; else recipients there are refused.
@@ -45,8 +41,12 @@ pub struct Settings {
     pub tls_in_received: bool,
     /// `Received:` tells who logged in (`smtpd_sasl_authenticated_header`).
     pub login_in_received: bool,
-    /// Splits `user+detail` (`recipient_delimiter`).
-    pub delimiter: String,
+    /// Octets of a header that are looked at and completed (`header_size_limit`).
+    pub header: usize,
+    /// AUTH on port 25 as well (`smtpd_sasl_auth_enable`).
+    pub auth_on_relay: bool,
+    /// Every refusal is a temporary one (`soft_bounce`): for the first days of a new configuration.
+    pub soft_bounce: bool,
     /// Refusals before each further answer waits (`smtpd_soft_error_limit`, `smtpd_error_sleep_time`).
     pub soft_errors: u32,
     pub error_sleep: Duration,
@@ -63,8 +63,6 @@ impl Settings {
             software: "Posthouse".into(),
             plaintext_auth: auth::PlaintextAuth::No,
             mynetworks: Networks::default(),
-            local_domains: Domains::default(),
-            relay_domains: Domains::default(),
             relay_restrictions: vec![Restriction::PermitMynetworks, Restriction::PermitSaslAuthenticated, Restriction::RejectUnauthDestination],
             recipient_restrictions: Vec::new(),
             outbound: false,
@@ -72,9 +70,101 @@ impl Settings {
             hops: 50,
             tls_in_received: false,
             login_in_received: false,
-            delimiter: String::new(),
+            header: crate::head::HELD,
+            auth_on_relay: false,
+            soft_bounce: false,
             soft_errors: 10,
             error_sleep: Duration::from_secs(1),
+        }
+    }
+
+    /// What `config` says for a service; `tls` tells whether there is a certificate.
+    pub fn of(config: &Config, role: Role, implicit_tls: bool, tls: bool) -> Settings {
+        let millis = |name| i64::try_from(config.time(name).as_millis()).unwrap_or(i64::MAX);
+        let backoff = queue::Backoff {
+            minimal: millis("minimal_backoff_time"),
+            maximal: millis("maximal_backoff_time"),
+            lifetime: millis("maximal_queue_lifetime"),
+            bounce_lifetime: millis("bounce_queue_lifetime"),
+        };
+        Settings {
+            implicit_tls,
+            smtp: language(config, implicit_tls, tls),
+            banner: config.text("smtpd_banner").to_owned(),
+            software: config.text("mail_name").to_owned(),
+            plaintext_auth: config.text("plaintext_auth").parse().unwrap_or_default(),
+            mynetworks: config.mynetworks().clone(),
+            relay_restrictions: config.relay_restrictions().to_vec(),
+            recipient_restrictions: config.recipient_restrictions().to_vec(),
+            plan: mda::Limits { direct_recipients: config.count("direct_recipient_limit"), backoff },
+            hops: config.count("hopcount_limit"),
+            tls_in_received: config.bool("smtpd_tls_received_header"),
+            login_in_received: config.bool("smtpd_sasl_authenticated_header"),
+            header: usize::try_from(config.size("header_size_limit")).unwrap_or(usize::MAX),
+            auth_on_relay: config.bool("smtpd_sasl_auth_enable"),
+            soft_bounce: config.bool("soft_bounce"),
+            soft_errors: u32::try_from(config.int("smtpd_soft_error_limit")).unwrap_or(u32::MAX),
+            error_sleep: config.time("smtpd_error_sleep_time"),
+            ..Settings::new(role, config.hostname())
+        }
+    }
+}
+
+fn language(config: &Config, implicit_tls: bool, tls: bool) -> smtp::Settings {
+    let level = config.text("smtpd_tls_security_level");
+    let number = |name| u32::try_from(config.int(name)).unwrap_or(u32::MAX);
+    smtp::Settings {
+        origin: config.text("myorigin").to_owned(),
+        starttls: tls && !implicit_tls && level != "none",
+        tls_required: level == "encrypt",
+        hello_required: config.bool("smtpd_helo_required"),
+        strict_envelopes: config.bool("strict_rfc821_envelopes"),
+        vrfy_disabled: config.bool("disable_vrfy_command"),
+        limits: smtp::Limits {
+            command: config.count("line_length_limit"),
+            message: config.limit("message_size_limit"),
+            recipients: config.count("smtpd_recipient_limit"),
+            errors: number("smtpd_hard_error_limit"),
+            junk: number("smtpd_junk_command_limit"),
+            command_time: config.time("smtpd_timeout"),
+            ..smtp::Limits::default()
+        },
+        ..smtp::Settings::new(config.hostname())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::Outside;
+    use std::path::Path;
+
+    fn settings(text: &str, tls: bool) -> Settings {
+        let text = format!("myhostname = mail.example.test\nmyorigin = $mydomain\n{text}");
+        let config = Config::new(Path::new("/c"), &text, &Outside::nothing("vm")).expect("sound");
+        Settings::of(&config, Role::Relay, false, tls)
+    }
+
+    #[test]
+    fn defaults_are_those_of_main_cf() {
+        let (of, new) = (settings("", false), Settings::new(Role::Relay, "mail.example.test"));
+        assert_eq!((&of.banner, &of.software, of.hops, of.header), (&new.banner, &new.software, new.hops, new.header));
+        assert_eq!(format!("{:?}", of.smtp.limits), format!("{:?}", new.smtp.limits));
+        assert_eq!(format!("{:?}", of.plan), format!("{:?}", new.plan));
+        assert_eq!((of.smtp.host.as_str(), of.smtp.origin.as_str()), ("mail.example.test", "example.test"));
+    }
+
+    #[test]
+    fn tls_is_offered_where_there_is_a_certificate_and_demanded_when_told() {
+        for (text, tls, starttls, required) in [
+            ("", false, false, false),
+            ("", true, true, false),
+            ("smtpd_tls_security_level = none", true, false, false),
+            ("smtpd_tls_security_level = may", true, true, false),
+            ("smtpd_tls_security_level = encrypt", true, true, true),
+        ] {
+            let smtp = settings(text, tls).smtp;
+            assert_eq!((smtp.starttls, smtp.tls_required), (starttls, required), "{text} {tls}");
         }
     }
 }

@@ -68,7 +68,8 @@ impl Transaction {
 
     /// The body, and what becomes of it.
     async fn data(self, visit: &mut Visit) -> Result<Outside, Gone> {
-        let mut intake = Intake::new(visit.service().store.bodies(), self.additions(visit));
+        let service = visit.service();
+        let mut intake = Intake::new(service.store.bodies(), service.settings.header, self.additions(visit));
         let mut octets = 0u64;
         visit.say(Answer::Go(Reply::GO_AHEAD)).await?;
         loop {

@@ -3,13 +3,13 @@
 use crate::peer::PeerName;
 use crate::settings::{Role, Settings};
 use crate::tally::Tally;
+use crate::ways::Ways;
 use crate::{login, transaction};
 use auth::{Auth, Identity};
 use dialogue::{Answer, Ended, Event};
-use db::BoxFuture;
 use mail::Status;
-use mda::{Expanded, Routes};
 use net::{Conversation, Gone, TlsInfo};
+use route::Router;
 use smtp::{Command, Decided, Reply, Session};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +27,9 @@ macro_rules! note {
 }
 pub(crate) use note;
 
+/// Before the first command.
+const CONNECT: &str = "CONNECT";
+
 /// Numbers the sessions of this process for the log, where Postfix has process ids.
 static SESSIONS: AtomicU64 = AtomicU64::new(1);
 
@@ -38,9 +41,6 @@ pub(crate) enum Program {
     Smtps,
 }
 
-/// Follows a recipient's aliases.
-type Expand = Box<dyn Fn(mda::Recipient) -> BoxFuture<'static, Result<Expanded, db::Error>> + Send + Sync>;
-
 /// What the sessions of a service share. Cheap to clone.
 #[derive(Clone)]
 pub struct Smtpd(Arc<Service>);
@@ -49,7 +49,7 @@ pub(crate) struct Service {
     pub settings: Settings,
     pub store: store::Store,
     auth: Option<Auth>,
-    expand: Expand,
+    pub ways: Ways,
     /// For clients that may send a password without TLS.
     trusting: Arc<smtp::Settings>,
     usual: Arc<smtp::Settings>,
@@ -74,8 +74,8 @@ impl Service {
         self.auth.as_ref()
     }
 
-    pub async fn expand(&self, recipient: mda::Recipient) -> Result<Expanded, db::Error> {
-        (self.expand)(recipient).await
+    pub fn router(&self) -> &Router {
+        &self.ways.0
     }
 }
 
@@ -170,8 +170,11 @@ impl Visit {
 
     /// Answers, and counts the answer.
     pub async fn say(&mut self, answer: Answer<Reply>) -> Result<(), Gone> {
+        let answer = if self.service.settings.soft_bounce { softened(answer) } else { answer };
         if let Answer::Done(reply) | Answer::Upgrade(reply) | Answer::Close(reply) = &answer {
-            self.tally.count(self.verb, !reply.is_refusal());
+            if self.verb != CONNECT {
+                self.tally.count(self.verb, !reply.is_refusal());
+            }
             if reply.is_refusal() {
                 self.refusals = self.refusals.saturating_add(1);
                 if self.refusals > self.service.settings.soft_errors {
@@ -234,6 +237,15 @@ impl Visit {
     }
 }
 
+/// `soft_bounce`: what is refused for good is refused for now.
+fn softened(answer: Answer<Reply>) -> Answer<Reply> {
+    match answer {
+        Answer::Done(reply) => Answer::Done(reply.softened()),
+        Answer::Close(reply) => Answer::Close(reply.softened()),
+        other => other,
+    }
+}
+
 /// Text of the peer that may stand in a log line.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
@@ -241,19 +253,15 @@ pub(crate) fn plain(text: &str) -> String {
 
 impl Smtpd {
     /// Over the accounts and mail of `store`.
-    pub fn new<R: Routes + Clone>(store: store::Store, auth: Option<Auth>, routes: R, settings: Settings) -> Smtpd {
-        let submission = settings.role == Role::Submission && auth.is_some();
+    pub fn new(store: store::Store, auth: Option<Auth>, router: Router, settings: Settings) -> Smtpd {
+        let logs_in = auth.is_some() && (settings.role == Role::Submission || settings.auth_on_relay);
         let usual = smtp::Settings {
-            mechanisms: if submission { sasl::Mechanism::ALL.iter().map(|mechanism| mechanism.name().to_owned()).collect() } else { Vec::new() },
+            mechanisms: if logs_in { sasl::Mechanism::ALL.iter().map(|mechanism| mechanism.name().to_owned()).collect() } else { Vec::new() },
             auth_in_clear: false,
             ..settings.smtp.clone()
         };
         let trusting = smtp::Settings { auth_in_clear: settings.plaintext_auth == auth::PlaintextAuth::Loopback, ..usual.clone() };
-        let expand: Expand = Box::new(move |recipient| {
-            let routes = routes.clone();
-            Box::pin(async move { mda::expand(&routes, &recipient).await })
-        });
-        Smtpd(Arc::new(Service { settings, store, auth, expand, trusting: Arc::new(trusting), usual: Arc::new(usual) }))
+        Smtpd(Arc::new(Service { settings, store, auth, ways: Ways(router), trusting: Arc::new(trusting), usual: Arc::new(usual) }))
     }
 
     /// The language for one client: `move |peer| smtpd.dialogue(peer)` for `net::serve`.
@@ -267,7 +275,7 @@ impl Smtpd {
     pub async fn serve(self, conversation: Conversation<Session>) {
         let peer = PeerName::of(conversation.peer().remote);
         let tally = Tally::default();
-        let (verb, octets) = ("CONNECT", None);
+        let (verb, octets) = (CONNECT, None);
         let visit = Visit { service: self.0, conversation, peer, tally, verb, identity: None, tls: None, refusals: 0, octets };
         let session = SESSIONS.fetch_add(1, Ordering::Relaxed);
         visit.run().instrument(tracing::info_span!("smtpd", session)).await;

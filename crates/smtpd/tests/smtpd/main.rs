@@ -1,0 +1,8 @@
+//! The daemon over a store, as its clients see it.
+
+mod endings;
+mod house;
+mod log;
+mod receiving;
+mod relaying;
+mod submission;
