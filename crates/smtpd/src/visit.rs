@@ -172,7 +172,8 @@ impl Visit {
     pub async fn say(&mut self, answer: Answer<Reply>) -> Result<(), Gone> {
         let answer = if self.service.settings.soft_bounce { softened(answer) } else { answer };
         if let Answer::Done(reply) | Answer::Upgrade(reply) | Answer::Close(reply) = &answer {
-            if self.verb != CONNECT {
+            let answers_a_command = self.verb != CONNECT && reply.code() != 421;
+            if answers_a_command {
                 self.tally.count(self.verb, !reply.is_refusal());
             }
             if reply.is_refusal() {

@@ -4,14 +4,14 @@ use auth::{Auth, AuthSettings, PlaintextAuth};
 use bodies::{Bodies, MailLocation};
 use config::domains::Domains;
 use mail::{Address, MailboxName};
-use net::{Caps, Connection, Limits, Peer, Setup, Stop};
+use net::{Caps, Connection, Limits, Peer, Setup, Stop, TlsServer};
 use route::Router;
 use smtpd::{Role, Settings, Smtpd};
 use std::net::SocketAddr;
 use std::time::Duration;
 use store::{AccountId, Store};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 
 pub const HOST: &str = "mail.example.test";
@@ -72,19 +72,25 @@ impl House {
     }
 
     pub async fn client_of(&self, settings: Settings, remote: &str) -> Client {
+        let mut client = self.connect(settings, remote, None).await;
+        client.greeted().await;
+        client
+    }
+
+    /// A connection, before its greeting.
+    pub async fn connect(&self, settings: Settings, remote: &str, tls: Option<TlsServer>) -> Client {
+        let implicit = settings.implicit_tls;
         let smtpd = self.smtpd(settings);
         let (ours, theirs) = tokio::io::duplex(64 << 10);
         let local = SocketAddr::from(([127, 0, 0, 1], 25));
         let peer = Peer { remote: remote.parse().expect("an address"), local, service: "smtp", user: None };
-        let setup = Setup { tls: None, implicit: false, limits: Limits::default(), stop: Stop::never(), caps: Caps::new(10, 10), busy: "421 4.3.2 busy\r\n" };
+        let setup = Setup { tls, implicit, limits: Limits::default(), stop: Stop::never(), caps: Caps::new(10, 10), busy: "421 4.3.2 busy\r\n" };
         let dialogue = smtpd.dialogue(&peer);
         let session = tokio::spawn(async move {
             let connection = Connection { stream: theirs, peer };
             net::converse(connection, dialogue, setup, |talk| smtpd.serve(talk)).await.expect("no panic");
         });
-        let mut client = Client { stream: ours, session };
-        assert_eq!(client.reply().await, format!("220 {HOST} ESMTP Posthouse"));
-        client
+        Client::new(ours, session)
     }
 
     /// One who logged in.
@@ -121,12 +127,25 @@ pub fn login(name: &str, password: &str) -> String {
     format!("AUTH PLAIN {}", sasl::base64::encode(format!("\0{name}\0{password}").as_bytes()))
 }
 
-pub struct Client {
-    pub stream: DuplexStream,
+pub struct Client<S = DuplexStream> {
+    stream: S,
     session: JoinHandle<()>,
 }
 
-impl Client {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub fn new(stream: S, session: JoinHandle<()>) -> Client<S> {
+        Client { stream, session }
+    }
+
+    /// For a handshake.
+    pub fn into_parts(self) -> (S, JoinHandle<()>) {
+        (self.stream, self.session)
+    }
+
+    pub async fn greeted(&mut self) {
+        assert_eq!(self.reply().await, format!("220 {HOST} ESMTP Posthouse"));
+    }
+
     /// Sends a line and reads the reply to it.
     pub async fn say(&mut self, line: &str) -> String {
         self.send(format!("{line}\r\n").as_bytes()).await;

@@ -36,7 +36,7 @@ fn logged() -> String {
     String::from_utf8(LINES.with_borrow(Clone::clone)).expect("UTF-8")
 }
 
-fn contains(line: &str) {
+pub fn contains(line: &str) {
     let text = logged();
     assert!(text.lines().any(|have| have.contains(line)), "no {line:?} in:\n{text}");
 }

@@ -6,3 +6,4 @@ mod log;
 mod receiving;
 mod relaying;
 mod submission;
+mod tls;
