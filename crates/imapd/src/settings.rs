@@ -1,5 +1,7 @@
 //! What the operator may set.
 
+use std::time::Duration;
+
 use auth::PlaintextAuth;
 
 /// How IMAP is served. The defaults suit a small office.
@@ -15,6 +17,9 @@ pub struct Settings {
     pub sessions_per_user: usize,
     /// Failed logins on one connection before it is closed.
     pub login_failures: u32,
+    /// How often a client in IDLE hears something. Two minutes: what stands between us forgets silent connections (cheap routers
+    /// from three minutes on), and a peer that is gone shows.
+    pub still_here: Duration,
     /// The language's own bounds.
     pub language: imap::Limits,
 }
@@ -27,6 +32,7 @@ impl Default for Settings {
             append_limit: 50 << 20,
             sessions_per_user: 50,
             login_failures: 3,
+            still_here: Duration::from_secs(120),
             language: imap::Limits::default(),
         }
     }

@@ -1,7 +1,5 @@
 //! IDLE — RFC 2177: tells what happens as it happens, until DONE.
 
-use std::time::Duration;
-
 use dialogue::{Answer, Event};
 use imap::view::Expunge;
 use imap::{Code, Condition, Response, Tagged};
@@ -10,16 +8,13 @@ use crate::halt::{Halt, Outcome};
 use crate::selected::Fate;
 use crate::session::{Reader, interrupted};
 
-/// How often an idle client hears something: what stands between us forgets silent connections (from 3 minutes on, in cheap
-/// routers), and a peer that is gone shows.
-const STILL_HERE: Duration = Duration::from_secs(120);
-
 pub(super) async fn idle(reader: &mut Reader) -> Outcome {
     // Listen first, then look: nothing falls between.
     let mut watch = reader.store().watch(reader.account());
     reader.talk.answer(Answer::Go(Response::Continue("idling".into()))).await?;
     news(reader).await?;
-    let mut silence = tokio::time::interval_at(tokio::time::Instant::now() + STILL_HERE, STILL_HERE);
+    let still_here = reader.imapd.settings().still_here;
+    let mut silence = tokio::time::interval_at(tokio::time::Instant::now() + still_here, still_here);
     silence.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {

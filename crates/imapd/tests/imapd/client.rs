@@ -65,7 +65,7 @@ impl Client {
 
     async fn line(&mut self) -> Option<Vec<u8>> {
         loop {
-            if let Some(end) = self.read.windows(2).position(|pair| pair == b"\r\n") {
+            if let Some(end) = memchr::memmem::find(&self.read, b"\r\n") {
                 let rest = self.read.split_off(end + 2);
                 let mut line = std::mem::replace(&mut self.read, rest);
                 line.truncate(end);
@@ -87,7 +87,7 @@ impl Client {
     }
 
     async fn more(&mut self) -> bool {
-        let mut buffer = [0; 8192];
+        let mut buffer = vec![0; 64 << 10];
         let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut buffer)).await;
         let size = read.expect("the server says nothing").unwrap_or(0);
         self.read.extend_from_slice(&buffer[..size]);
@@ -97,8 +97,10 @@ impl Client {
     /// Everything up to and with the tagged line of tag `x`, as it came.
     pub async fn raw_answer(&mut self) -> Vec<u8> {
         loop {
-            let end = self.read.windows(4).position(|four| four == b"\nx O" || four == b"\nx N" || four == b"\nx B");
-            if end.is_some() && self.read.ends_with(b"\r\n") {
+            // Our messages have no such line.
+            let tail = self.read.get(self.read.len().saturating_sub(200)..).unwrap_or_default();
+            let tagged = [&b"\nx OK"[..], b"\nx NO", b"\nx BAD"];
+            if self.read.ends_with(b"\r\n") && tagged.iter().any(|tag| memchr::memmem::find(tail, tag).is_some() || self.read.starts_with(&tag[1..])) {
                 return std::mem::take(&mut self.read);
             }
             assert!(self.more().await, "the connection ended");

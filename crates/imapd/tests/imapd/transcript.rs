@@ -16,7 +16,7 @@ pub async fn run(world: &World, name: &str, text: &str) {
     let mut play = Play::new(world, text);
     for (number, line) in text.lines().enumerate() {
         let at = format!("{} {name}:{}: {line}", world.engine, number + 1);
-        play.line(line.trim_end(), &at).await;
+        play.line(line, &at).await;
     }
 }
 

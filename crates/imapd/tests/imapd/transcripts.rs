@@ -33,7 +33,55 @@ macro_rules! transcripts {
 }
 
 transcripts! {
+    a_01_append_is_all_or_nothing
+    a_02_append_is_refused_before_the_message
+    a_06_bare_line_feeds_are_stored_as_crlf
+    a_07_copy_is_all_or_nothing
+    a_08_a_copy_to_the_same_mailbox_does_not_copy_its_copies
+    a_09_append_to_the_selected_mailbox_shows_before_its_answer
+    b_01_header_fields
+    b_02_partial
+    b_03_parts
+    b_05_structure
+    b_09_macros_and_items_asked_twice
+    c_03_no_password_in_clear
+    c_05_authenticate
+    c_06_failed_logins_end_the_connection
+    c_07_bad_is_not_the_end
+    e_01_no_expunge_in_fetch_store_search_by_number
+    e_03_commands_run_in_order_and_a_failed_select_leaves_nothing
+    e_05_store_answers_and_silent_hides_only_its_own_change
+    e_07_what_was_expunged_elsewhere_is_left_out
+    e_10_close_expunges_silently_unselect_and_examine_do_not
+    e_11_a_deleted_mailbox_ends_the_sessions_that_had_it
+    e_12_a_new_keyword_is_announced_before_it_is_used
+    f_01_recent_and_unknown_system_flags_are_bad
+    f_02_recent_goes_to_the_first_that_selects
+    f_04_examine_changes_nothing
+    f_05_bodies_set_seen_and_peek_does_not
+    f_06_copies_keep_flags_keywords_and_date
     greeting_and_login
     idle_tells_what_another_did
+    n_01_inbox_in_any_case
+    n_02_names_in_modified_utf_7
+    n_03_create
+    n_05_delete
+    n_06_rename
+    n_07_list_patterns
+    n_08_lsub_shows_where_a_percent_stopped
+    n_09_status
+    n_11_namespace
+    q_01_charsets
+    q_02_substrings_of_decoded_text
+    q_03_days_are_as_written
+    q_04_keys_are_joined
+    s_01_numbers_are_what_the_client_was_told
+    s_02_expunge_before_exists_descending
+    s_05_a_new_mailbox_of_an_old_name_has_a_higher_uidvalidity
+    s_06_uidnext_stays_above_all_uids_ever
+    s_07_uid_ranges_with_a_star
+    s_08_an_unknown_number_is_bad_an_unknown_uid_nothing
+    s_09_uid_commands_always_tell_uids
     select_and_fetch
+    uid_expunge_takes_only_these
 }

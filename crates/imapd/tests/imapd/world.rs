@@ -22,7 +22,7 @@ pub struct World {
 }
 
 /// Octets in flight each way: small, so that backpressure is met.
-const PIPE: usize = 16 << 10;
+const PIPE: usize = 64 << 10;
 
 impl World {
     /// A new connection, as from this machine (or from elsewhere), served in a task of its own.
