@@ -1,9 +1,19 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use sqlx::{Arguments, Column, Executor, Row as _, TypeInfo, ValueRef};
 
 use crate::{Error, Row, Value};
 
 /// Binds of one statement at most: SQLite takes 32,766, PostgreSQL 65,535.
 pub const BINDS: usize = 16_384;
+
+/// Statements run in this process so far, reads included: what a delivery costs is counted by it.
+static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// How many statements this process has run.
+pub fn statements() -> u64 {
+    STATEMENTS.load(Ordering::Relaxed)
+}
 
 /// An open transaction, of either engine.
 pub struct Tx {
@@ -136,6 +146,7 @@ async fn sqlite_rows<'e, E>(executor: E, sql: &str, args: &[Value]) -> Result<Ve
 where
     E: Executor<'e, Database = sqlx::Sqlite>,
 {
+    STATEMENTS.fetch_add(1, Ordering::Relaxed);
     let mut bound = sqlx::sqlite::SqliteArguments::default();
     for value in args {
         let added = match value {
@@ -173,6 +184,7 @@ async fn postgres_rows<'e, E>(executor: E, sql: &str, args: &[Value]) -> Result<
 where
     E: Executor<'e, Database = sqlx::Postgres>,
 {
+    STATEMENTS.fetch_add(1, Ordering::Relaxed);
     let mut bound = sqlx::postgres::PgArguments::default();
     for value in args {
         let added = match value {

@@ -34,7 +34,7 @@ mod url;
 pub mod wave;
 mod writer;
 
-pub use engine::{BINDS, Tx};
+pub use engine::{BINDS, Tx, statements};
 pub use error::{Error, Failed};
 pub use migrate::Migration;
 pub use row::{Row, Value};

@@ -47,6 +47,9 @@ impl Step for Create {
 
 impl Create {
     async fn run_one(&self, tx: &mut Tx) -> Result<MailboxId, Error> {
+        if !self.name.fits_maildir() {
+            return Err(Refused::Cannot("the name is too long for a directory").into());
+        }
         if super::by_name(tx, self.account, &self.name).await?.is_some() {
             return Err(Refused::MailboxExists(self.name.clone()).into());
         }

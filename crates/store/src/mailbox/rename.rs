@@ -86,6 +86,9 @@ impl Rename {
     }
 
     async fn move_one(&self, tx: &mut Tx, mailbox: &Mailbox, to: MailboxName) -> Result<(), Error> {
+        if !to.fits_maildir() {
+            return Err(Refused::Cannot("the name is too long for a directory").into());
+        }
         let seq = journal::raise_one(tx, self.account, 1).await?;
         let sql = "UPDATE mailbox SET name = ?3 WHERE account_id = ?1 AND id = ?2";
         tx.query(sql, &[self.account.into(), mailbox.id.into(), to.as_str().into()]).await?;

@@ -1,0 +1,66 @@
+//! `check`: what is wrong with configuration and store, where, and what to do.
+
+use std::path::Path;
+
+use config::{Config, Problem, Severity};
+use serde_json::json;
+
+use crate::cli::Json;
+use crate::failure::{Code, Failure, of_store};
+use crate::house::{self, House};
+
+/// Says everything; fails when anything is an error.
+pub fn run(directory: &Path, Json { json }: Json) -> Result<(), Failure> {
+    crate::log::for_commands();
+    let mut problems = Config::check(directory);
+    if !problems.iter().any(|problem| problem.severity == Severity::Error) {
+        let found = house::with(directory, async |house| of_house(house).await);
+        problems.extend(found.unwrap_or_else(|failure| vec![Problem::new(Severity::Error, "store", "store", failure.to_string())]));
+    }
+    problems.iter().for_each(|problem| print(problem, json));
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    match errors {
+        0 => Ok(()),
+        count => Err(Failure::new(Code::Unsound, "check", format!("{count} found; mend them in the order above"))),
+    }
+}
+
+fn print(problem: &Problem, as_json: bool) {
+    if !as_json {
+        return println!("{problem}");
+    }
+    let line = json!({
+        "severity": problem.severity.as_str(),
+        "code": problem.code,
+        "subject": problem.subject,
+        "text": problem.text,
+        "fix": problem.fix,
+        "file": problem.file,
+        "line": problem.line,
+    });
+    println!("{line}");
+}
+
+/// The store, and what of the configuration needs it to be judged.
+async fn of_house(house: &House) -> Result<Vec<Problem>, Failure> {
+    let mut problems = Vec::new();
+    let differences = store::check::rows(&house.store).await.map_err(|error| of_store("store", &error))?;
+    let files = store::check::files(&house.store).await.map_err(|error| of_store("store", &error))?;
+    for difference in differences {
+        problems.push(Problem::new(Severity::Error, "store-rows", difference.subject, difference.text).fix("restore the database from a backup, and report this"));
+    }
+    for difference in files {
+        problems.push(Problem::new(Severity::Warning, "store-files", difference.subject, difference.text).fix("a running server settles within a second; run check again"));
+    }
+    for domain in house.store.domains().await.map_err(|error| of_store("domain", &error))? {
+        if house.config.mydestination().contains(&domain.name) {
+            let problem = Problem::new(Severity::Error, "two-classes", &domain.name, "is a hosted domain and in mydestination: a domain is of one class");
+            problems.push(problem.fix("take it out of mydestination, or posthouse domain remove it"));
+        }
+    }
+    if house.config.path("tls_cert_file").is_none_or(|path| !path.exists()) {
+        let problem = Problem::new(Severity::Warning, "no-certificate", "tls_cert_file", "there is no certificate: nobody can log in");
+        problems.push(problem.fix("posthouse setup --self-signed makes one; or set tls_cert_file and tls_key_file"));
+    }
+    Ok(problems)
+}

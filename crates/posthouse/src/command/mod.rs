@@ -1,0 +1,8 @@
+//! One file a command.
+
+pub mod alias;
+pub mod check;
+pub mod domain;
+pub mod explain;
+pub mod mailbox;
+pub mod user;

@@ -1,0 +1,102 @@
+//! `serve`: every service of this process, in the foreground, until TERM.
+
+mod doors;
+pub mod services;
+mod signals;
+
+use std::path::Path;
+
+use auth::{Auth, AuthSettings};
+use clap::Args;
+use net::{Stopper, TlsFiles, TlsServer};
+
+use crate::failure::{Code, Failure};
+use crate::house::{self, House};
+
+/// Every service there is to serve, in the order of the manual.
+pub const SERVICES: [&str; 9] = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "queue", "upkeep"];
+
+/// What `serve` is told.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Options {
+    /// Only these services of the store; another process can serve the others
+    #[arg(long, value_name = "SERVICE,…", value_delimiter = ',')]
+    pub only: Vec<String>,
+}
+
+/// Serves until it is told to stop.
+pub fn run(directory: &Path, options: &Options) -> Result<(), Failure> {
+    if let Some(unknown) = options.only.iter().find(|name| !SERVICES.contains(&name.as_str())) {
+        return Err(Failure::new(Code::Usage, "--only", format!("no service {unknown:?}; there are {}", SERVICES.join(", "))));
+    }
+    let config = house::configuration(directory)?;
+    crate::log::for_serving(&config)?;
+    for problem in config.problems() {
+        tracing::warn!("{problem}");
+    }
+    house::runtime()?.block_on(async {
+        let house = house::open(config).await?;
+        let served = serve(&house, options, |_| async { Ok(()) }).await;
+        house.close().await;
+        served
+    })
+}
+
+/// Opens the doors, calls `ready` with them open, and serves until a signal.
+pub async fn serve<F>(house: &House, options: &Options, ready: impl FnOnce(Stopper) -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let wanted = |service: &str| match options.only.is_empty() {
+        true => house.config.serves(service),
+        false => options.only.iter().any(|only| only == service),
+    };
+    let stopper = Stopper::new();
+    let tls = certificates(house)?;
+    let held = signals::hold(house, &wanted)?;
+    let settings = AuthSettings { default_domain: default_domain(house).await?, ..AuthSettings::default() };
+    let auth = Auth::new(house.store.clone(), settings).map_err(|error| Failure::new(Code::Unavailable, "auth", error))?;
+    let doors = doors::open(house, &wanted)?;
+    let mut tasks = services::start(house, doors, auth, tls.as_ref(), &stopper);
+    tasks.extend(services::start_housekeeping(house, &wanted, &stopper));
+    say("posthouse: ready")?;
+    let outcome = ready(stopper.clone()).await;
+    match &outcome {
+        Ok(()) => signals::until_told(house, tls.as_ref(), &stopper).await,
+        Err(_) => stopper.cut(),
+    }
+    for task in tasks {
+        if let Err(error) = task.await {
+            tracing::error!("a service ended badly: {error}");
+        }
+    }
+    drop(held);
+    outcome
+}
+
+/// A line for whoever started us.
+pub fn say(line: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|error| Failure::new(Code::Unavailable, "stdout", error))
+}
+
+/// The certificates; none when neither file is there, and then nothing offers TLS.
+fn certificates(house: &House) -> Result<Option<TlsServer>, Failure> {
+    let path = |name| house.config.path(name).unwrap_or_default();
+    let files = TlsFiles { cert: path("tls_cert_file"), key: path("tls_key_file"), names: Some(house.config.directory().join("certs")) };
+    if !files.cert.exists() && !files.key.exists() {
+        tracing::warn!("no certificate: {} is not there; without TLS nobody can log in. setup --self-signed makes one", files.cert.display());
+        return Ok(None);
+    }
+    TlsServer::new(files).map(Some).map_err(|error| Failure::new(Code::Unsound, "tls_cert_file", error))
+}
+
+/// A login without a domain is completed by the only hosted one.
+async fn default_domain(house: &House) -> Result<Option<String>, Failure> {
+    let domains = house.store.domains().await.map_err(|error| crate::failure::of_store("domains", &error))?;
+    Ok(match &domains[..] {
+        [only] => Some(only.name.clone()),
+        _ => None,
+    })
+}

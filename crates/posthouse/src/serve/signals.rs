@@ -1,0 +1,73 @@
+//! Signals, and the locks that keep two processes from doing one thing.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use net::{Stopper, TlsServer};
+use rustix::fs::{FlockOperation, flock};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::SERVICES;
+use crate::failure::{Code, Failure};
+use crate::house::House;
+
+/// The services this process serves, for as long as it lives.
+pub struct Held(#[allow(dead_code, reason = "held, not read")] Vec<File>);
+
+/// Takes `run/SERVICE.lock` for each wanted service: at most one process of a store serves it.
+pub fn hold(house: &House, wanted: &dyn Fn(&str) -> bool) -> Result<Held, Failure> {
+    let run = house.config.store_directory().join("run");
+    std::fs::create_dir_all(&run).map_err(|error| Failure::new(Code::Unavailable, run.display(), error))?;
+    let mut held = Vec::new();
+    for service in SERVICES.into_iter().filter(|service| wanted(service)) {
+        let path = run.join(format!("{service}.lock"));
+        let file = File::options().create(true).append(true).open(&path).map_err(|error| Failure::new(Code::Unavailable, path.display(), error))?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let text = format!("another process serves it over {}; stop that one, or serve others here with --only", house.config.store_directory().display());
+            return Err(Failure::new(Code::Unavailable, service, text));
+        }
+        held.push(file);
+    }
+    Ok(Held(held))
+}
+
+/// Waits for TERM or INT, with HUP in between; then requests the stop. A second TERM ends at once.
+pub async fn until_told(house: &House, tls: Option<&TlsServer>, stopper: &Stopper) {
+    let handlers = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = handlers else {
+        tracing::error!("signals can't be handled; stopping");
+        return stopper.cut();
+    };
+    loop {
+        tokio::select! {
+            _ = term.recv() => break,
+            _ = int.recv() => break,
+            _ = hup.recv() => reload(house, tls),
+        }
+    }
+    tracing::info!("stopping: no new connections, {:?} for what is under way", house.config.time("stop_timeout"));
+    stopper.request(house.config.time("stop_timeout"));
+    let stopper = Arc::new(stopper.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        tracing::warn!("told twice: ending at once");
+        stopper.cut();
+    });
+}
+
+/// All or nothing: a bad file keeps what was.
+fn reload(house: &House, tls: Option<&TlsServer>) {
+    if let Err(problems) = config::Config::load(house.config.directory()) {
+        for problem in problems {
+            tracing::error!("reload: {problem}; the old configuration stays");
+        }
+        return;
+    }
+    match tls.map(TlsServer::reload) {
+        Some(Err(error)) => tracing::error!("reload: {error}; the old certificates stay"),
+        _ => tracing::info!("certificates reloaded"),
+    }
+}
