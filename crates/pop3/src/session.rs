@@ -294,12 +294,12 @@ mod tests {
         let just_user = [b"USER ".to_vec(), vec![b'a'; 248], b"\r\n".to_vec()].concat();
         let long_auth = [b"AUTH PLAIN ".to_vec(), vec![b'A'; 4000], b"\r\n".to_vec()].concat();
         let too_long_auth = [b"AUTH PLAIN ".to_vec(), vec![b'A'; 13_000], b"\r\n".to_vec()].concat();
-        let refused = Event::Command(Command::Refused { reply: faulty(Fault::TooLong), last: false });
-        assert_eq!(drive(&mut greeted(now), &[&long_user], now), [refused.clone()]);
-        assert_ne!(drive(&mut greeted(now), &[&just_user], now), [refused.clone()]);
-        assert_ne!(drive(&mut greeted(now), &[&long_auth], now), [refused.clone()]);
-        assert_eq!(drive(&mut greeted(now), &[&too_long_auth], now), [refused.clone()]);
-        assert_eq!(drive(&mut logged_in(now), &[&long_auth], now), [refused], "no AUTH after the login");
+        let refused = [Event::Command(Command::Refused { reply: faulty(Fault::TooLong), last: false })];
+        assert_eq!(drive(&mut greeted(now), &[&long_user], now), refused);
+        assert_ne!(drive(&mut greeted(now), &[&just_user], now), refused);
+        assert_ne!(drive(&mut greeted(now), &[&long_auth], now), refused);
+        assert_eq!(drive(&mut greeted(now), &[&too_long_auth], now), refused);
+        assert_eq!(drive(&mut logged_in(now), &[&long_auth], now), refused, "no AUTH after the login");
         let nul = drive(&mut greeted(now), &[b"USER a\0b\r\n"], now);
         assert_eq!(nul, [Event::Command(Command::Refused { reply: faulty(Fault::Nul), last: false })]);
     }
