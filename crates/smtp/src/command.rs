@@ -14,6 +14,9 @@ pub enum Command {
     Rcpt(Rcpt),
     /// `Go(`[`Reply::GO_AHEAD`]`)` asks for the body: `Body`… then `BodyEnd`, or a [`Decided`] in its place when the
     /// body was too big or ill formed. Either ends the transaction. `Done` refuses it, and the transaction goes on.
+    ///
+    /// In LMTP `BodyEnd` is answered by `Part` for each recipient but the last, in the order of their RCPTs; `Done` is the
+    /// answer for all that have none yet.
     Data,
     /// RSET: a transaction is over. To be answered [`Reply::OK`].
     Reset,

@@ -8,7 +8,7 @@ use crate::command::Decided;
 use crate::reply::shown;
 use crate::state::{Asked, Known, State, Step, idle};
 use crate::verb::{self, Client, Malformed, UNKNOWN, Verb};
-use crate::{Command, Reply, Settings};
+use crate::{Command, Language, Reply, Settings};
 use bytes::{Bytes, BytesMut};
 use dialogue::dots::Seen;
 use dialogue::{Answer, BareLf, Dialogue, Dots, Ended, Event, Fault, Lines, Piece, Wants};
@@ -42,15 +42,15 @@ enum Phase {
     /// A command may come.
     Ready(State),
     /// The handler is to pass on what was decided.
-    Decided { state: State, forgiven: bool, last: bool },
+    Decided { state: State, forgiven: bool, last: bool, times: usize },
     /// The handler is to judge.
     Asked(Asked),
     /// AUTH: a line is to come, or the handler is to answer one.
     Exchange(Client),
     Responded(Client),
     Body(Body),
-    /// The body is complete; the handler is to accept it.
-    Received(Client),
+    /// The body is complete; the handler is to accept it, with so many replies still to give.
+    Received { client: Client, replies: usize },
     Upgrading,
     /// Timeout or stop: the handler may say why.
     Ending,
@@ -61,6 +61,8 @@ enum Phase {
 #[derive(Debug)]
 struct Body {
     client: Client,
+    /// Replies to its end: one, or in LMTP one for each recipient (RFC 2033 §4.2).
+    replies: usize,
     dots: Dots,
     /// Octets so far, dots removed.
     size: u64,
@@ -128,7 +130,7 @@ impl Session {
     }
 
     fn decide(&mut self, state: State, decided: Decided, forgiven: bool) -> Option<Event<Command>> {
-        self.phase = Phase::Decided { state, forgiven, last: decided.last };
+        self.phase = Phase::Decided { state, forgiven, last: decided.last, times: 1 };
         Some(Event::Command(Command::Decided(decided)))
     }
 
@@ -192,19 +194,35 @@ impl Session {
         let what = if seen.bare_lf { "LF" } else { "CR" };
         let bare = || Reply::new(550, Status(5, 5, 2), format!("{} Error: bare <{what}> received", self.settings.host));
         match if irregular { Some(bare()) } else { body.refusal } {
-            Some(reply) => self.decide(idle(body.client), Decided { verb: "DATA", reply, last: irregular, said: None }, false),
+            Some(reply) => {
+                let decided = Decided { verb: "DATA", reply, last: irregular, said: None };
+                self.phase = Phase::Decided { state: idle(body.client), forgiven: false, last: irregular, times: body.replies };
+                Some(Event::Command(Command::Decided(decided)))
+            }
             None => {
-                self.phase = Phase::Received(body.client);
+                self.phase = Phase::Received { client: body.client, replies: body.replies };
                 Some(Event::BodyEnd)
             }
         }
+    }
+
+    /// A reply for one of several recipients.
+    fn part(&mut self, reply: &Reply, out: &mut BytesMut) {
+        match &mut self.phase {
+            Phase::Received { replies, .. } if *replies > 1 => *replies -= 1,
+            Phase::Received { .. } => return, // the last is `Done`'s
+            _ => {}
+        }
+        reply.put(out);
     }
 
     /// Where `Go` leads: to the body or the exchange it was asked for.
     fn go(&mut self, phase: Phase, reply: &Reply) -> Phase {
         match phase {
             Phase::Asked(Asked::Data { before }) => {
-                Phase::Body(Body { client: before.into_client(), dots: Dots::new(), size: 0, refusal: None })
+                let (client, count) = before.into_client();
+                let replies = if self.settings.language == Language::Lmtp { count } else { 1 };
+                Phase::Body(Body { client, replies, dots: Dots::new(), size: 0, refusal: None })
             }
             Phase::Asked(Asked::Auth { client }) | Phase::Responded(client) => Phase::Exchange(client),
             other => self.done(other, reply),
@@ -229,7 +247,7 @@ impl Session {
                 self.authenticated |= welcome;
                 Phase::Ready(idle(client))
             }
-            Phase::Received(client) => {
+            Phase::Received { client, .. } => {
                 if welcome {
                     (self.errors, self.junk) = (0, 0);
                 }
@@ -237,6 +255,17 @@ impl Session {
             }
             Phase::Ending => Phase::Closed,
             other => other,
+        }
+    }
+}
+
+impl Phase {
+    /// How often the end of the answer is written.
+    fn replies(&self) -> usize {
+        match self {
+            Phase::Decided { times, .. } => *times,
+            Phase::Received { replies, .. } => *replies,
+            _ => 1,
         }
     }
 }
@@ -292,13 +321,13 @@ impl Dialogue for Session {
 
     fn answer(&mut self, part: Answer<Reply>, out: &mut BytesMut, now: Instant) {
         let phase = match &part {
-            Answer::Part(_) | Answer::Chunk(_) => None,
-            _ => Some(std::mem::replace(&mut self.phase, Phase::Gone)),
+            Answer::Part(reply) => return self.part(reply, out),
+            Answer::Chunk(_) => return, // this end sends no bodies
+            _ => std::mem::replace(&mut self.phase, Phase::Gone),
         };
-        if let Answer::Part(reply) | Answer::Go(reply) | Answer::Done(reply) | Answer::Upgrade(reply) | Answer::Close(reply) = &part {
-            reply.put(out);
+        if let Answer::Go(reply) | Answer::Done(reply) | Answer::Upgrade(reply) | Answer::Close(reply) = &part {
+            (0..phase.replies()).for_each(|_| reply.put(out));
         }
-        let Some(phase) = phase else { return };
         self.since = now;
         self.phase = match part {
             Answer::Go(reply) => self.go(phase, &reply),

@@ -2,8 +2,17 @@
 
 use crate::Limits;
 
+/// Which of the two protocols is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    Smtp,
+    /// RFC 2033: LHLO in place of EHLO, and after the body a reply for each recipient.
+    Lmtp,
+}
+
 #[derive(Clone, Debug)]
 pub struct Settings {
+    pub language: Language,
     /// Our name in EHLO and 421 (`myhostname`).
     pub host: String,
     /// Domain for envelope addresses that have none (`myorigin`).
@@ -33,6 +42,7 @@ impl Settings {
     pub fn new(host: impl Into<String>) -> Settings {
         let host = host.into();
         Settings {
+            language: Language::Smtp,
             origin: host.clone(),
             host,
             starttls: false,

@@ -81,7 +81,7 @@ impl State {
             (state, Verb::Data) => Decided(state, Reply::NEED_RCPT),
             (state, Verb::Rset) => Ask(Asked::Reset { after: state.reset() }, Command::Reset),
             (state, Verb::Noop) => Decided(state, Reply::OK),
-            (state, Verb::Help) => Decided(state, Verb::help()),
+            (state, Verb::Help) => Decided(state, Verb::help(settings.language)),
             (state, Verb::Vrfy(argument)) => Decided(state, vrfy::perhaps(argument)),
             (_, Verb::Quit) => Ask(Asked::Quit, Command::Quit),
             (state, Verb::StartTls) if known.secured => Decided(state, Reply::TLS_ACTIVE),
@@ -102,11 +102,12 @@ impl State {
         }
     }
 
-    /// Who it is that sends.
-    pub fn into_client(self) -> Client {
+    /// Who it is that sends, and to how many.
+    pub fn into_client(self) -> (Client, usize) {
         match self {
-            State::Connected => Client::SILENT,
-            State::Greeted { client } | State::Mail { client } | State::Rcpt { client, .. } => client,
+            State::Connected => (Client::SILENT, 0),
+            State::Greeted { client } | State::Mail { client } => (client, 0),
+            State::Rcpt { client, count, .. } => (client, count),
         }
     }
 

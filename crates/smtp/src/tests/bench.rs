@@ -31,6 +31,7 @@ pub struct Bench {
     /// A body was asked for.
     reading: bool,
     mechanism: String,
+    lmtp: bool,
 }
 
 pub fn settings() -> Settings {
@@ -44,6 +45,7 @@ pub fn settings() -> Settings {
 impl Bench {
     pub fn new(settings: Settings) -> Bench {
         let now = Instant::now();
+        let lmtp = settings.language == crate::Language::Lmtp;
         let session = Session::new(Arc::new(settings), false, now);
         let mut bench = Bench {
             session,
@@ -56,6 +58,7 @@ impl Bench {
             transaction: None,
             reading: false,
             mechanism: String::new(),
+            lmtp,
         };
         bench.answer(Answer::Done(Reply::greeting("mx.test ESMTP Posthouse")));
         bench
@@ -115,6 +118,11 @@ impl Bench {
             Event::BodyEnd => {
                 assert!(std::mem::take(&mut self.reading));
                 let message = self.transaction.take().expect("a body has a transaction");
+                let others = if self.lmtp { message.to.len() - 1 } else { 0 };
+                for to in message.to.iter().take(others) {
+                    let full = to.starts_with("full@");
+                    self.answer(Answer::Part(if full { Reply::fixed(452, Status(4, 2, 2), "full") } else { Reply::OK }));
+                }
                 let answer = match message.body.starts_with(b"spam") {
                     true => Reply::fixed(550, Status(5, 7, 1), "spam"),
                     false => Reply::fixed(250, Status(2, 0, 0), "Ok: queued as ID"),

@@ -140,6 +140,24 @@ fn a_big_body_is_read_to_its_end_then_refused() {
 }
 
 #[test]
+fn in_lmtp_what_is_refused_for_all_is_told_for_each() {
+    for (body, refusal, closes) in [
+        ("a\0b", "554 5.6.0 Error: message contains a NUL octet", false),
+        ("a\nb", "550 5.5.2 mx.test Error: bare <LF> received", true),
+        (&*"x".repeat(2_000), "552 5.3.4 Error: message file too big", false),
+    ] {
+        let mut bench = Bench::new(Settings { language: crate::Language::Lmtp, ..settings() });
+        bench.heard();
+        bench.say(b"LHLO a\r\n");
+        bench.say(b"MAIL FROM:<>\r\nRCPT TO:<a@b.test>\r\nRCPT TO:<refused@b.test>\r\nRCPT TO:<c@b.test>\r\nRCPT TO:<d@b.test>\r\nDATA\r\n");
+        let answers = bench.say(format!("{body}\r\n.\r\n").as_bytes());
+        assert_eq!(answers, format!("{refusal}\r\n").repeat(3), "{body}");
+        assert_eq!(bench.closed, closes);
+        assert!(bench.accepted.is_empty());
+    }
+}
+
+#[test]
 fn tls_can_be_demanded() {
     let mut bench = Bench::new(Settings { tls_required: true, ..settings() });
     bench.heard();

@@ -2,9 +2,11 @@
 //! `S:` lines are all that is answered; `S: (closes)` says that the session is over.
 
 use super::bench::{Bench, settings};
+use crate::{Language, Settings};
 
 fn run(name: &str, text: &str) {
-    let mut bench = Bench::new(settings());
+    let language = if name.starts_with("lmtp") { Language::Lmtp } else { Language::Smtp };
+    let mut bench = Bench::new(Settings { language, ..settings() });
     let mut said = Vec::new();
     let mut expected = Vec::new();
     let mut heard = lines(&bench.heard());
@@ -43,4 +45,4 @@ macro_rules! transcripts {
     )* };
 }
 
-transcripts!(a_message, pipelining, out_of_sequence, login, starttls, not_smtp, oddities);
+transcripts!(a_message, pipelining, out_of_sequence, login, starttls, not_smtp, oddities, lmtp);

@@ -1,4 +1,4 @@
-//! EHLO and HELO — RFC 5321 §4.1.1.1.
+//! EHLO and HELO — RFC 5321 §4.1.1.1; LHLO — RFC 2033 §4.1. Each is known only in its own protocol.
 //!
 //! ```text
 //! ehlo = "EHLO" SP ( Domain / address-literal )
@@ -8,7 +8,7 @@
 
 use super::Verb;
 use crate::reply::shown;
-use crate::{Reply, Settings};
+use crate::{Language, Reply, Settings};
 
 /// Octets kept of a name; a domain has 255 at most.
 const NAME: usize = 255;
@@ -18,6 +18,7 @@ const NAME: usize = 255;
 pub enum Greeting {
     Helo,
     Ehlo,
+    Lhlo,
     /// Not at all, where that is allowed (`smtpd_helo_required = no`).
     None,
 }
@@ -33,26 +34,41 @@ impl Client {
     /// One that began without HELO.
     pub(crate) const SILENT: Client = Client { greeting: Greeting::None, name: String::new() };
 
-    /// "EHLO" or "HELO".
+    /// "EHLO", "HELO" or "LHLO".
     pub fn verb(&self) -> &'static str {
-        if self.greeting == Greeting::Ehlo { "EHLO" } else { "HELO" }
+        match self.greeting {
+            Greeting::Ehlo => "EHLO",
+            Greeting::Lhlo => "LHLO",
+            Greeting::Helo | Greeting::None => "HELO",
+        }
     }
 
-    /// "ESMTP" or "SMTP", as in the log and, with S and A appended, in Received (RFC 3848).
+    /// "ESMTP", "SMTP" or "LMTP", as in the log and, with S and A appended, in Received (RFC 3848).
     pub fn protocol(&self) -> &'static str {
-        if self.greeting == Greeting::Ehlo { "ESMTP" } else { "SMTP" }
+        match self.greeting {
+            Greeting::Ehlo => "ESMTP",
+            Greeting::Lhlo => "LMTP",
+            Greeting::Helo | Greeting::None => "SMTP",
+        }
     }
 }
 
-pub(super) fn helo(argument: &[u8], _: &Settings) -> Result<Verb, Reply> {
-    hello(argument, Greeting::Helo, Reply::bare(501, "Syntax: HELO hostname"))
+pub(super) fn helo(argument: &[u8], settings: &Settings) -> Result<Verb, Reply> {
+    hello(argument, settings, Greeting::Helo, Reply::bare(501, "Syntax: HELO hostname"))
 }
 
-pub(super) fn ehlo(argument: &[u8], _: &Settings) -> Result<Verb, Reply> {
-    hello(argument, Greeting::Ehlo, Reply::bare(501, "Syntax: EHLO hostname"))
+pub(super) fn ehlo(argument: &[u8], settings: &Settings) -> Result<Verb, Reply> {
+    hello(argument, settings, Greeting::Ehlo, Reply::bare(501, "Syntax: EHLO hostname"))
 }
 
-fn hello(argument: &[u8], greeting: Greeting, syntax: Reply) -> Result<Verb, Reply> {
+pub(super) fn lhlo(argument: &[u8], settings: &Settings) -> Result<Verb, Reply> {
+    hello(argument, settings, Greeting::Lhlo, Reply::bare(501, "Syntax: LHLO hostname"))
+}
+
+fn hello(argument: &[u8], settings: &Settings, greeting: Greeting, syntax: Reply) -> Result<Verb, Reply> {
+    if (greeting == Greeting::Lhlo) != (settings.language == Language::Lmtp) {
+        return Err(Reply::UNKNOWN); // RFC 2033 §4.1: LMTP has no HELO, so that neither is taken for the other
+    }
     if argument.is_empty() {
         return Err(syntax);
     }
@@ -62,7 +78,7 @@ fn hello(argument: &[u8], greeting: Greeting, syntax: Reply) -> Result<Verb, Rep
 /// The answer to a welcome client: with EHLO what we can do, in Postfix's order (some clients read by position).
 pub(crate) fn welcome(client: &Client, settings: &Settings, secured: bool) -> Reply {
     let mut text = settings.host.clone();
-    if client.greeting != Greeting::Ehlo {
+    if client.greeting == Greeting::Helo {
         return Reply::plain(250, text);
     }
     let mut tell = |line: &str| {

@@ -53,12 +53,13 @@ pub(crate) struct Malformed {
 type Parse = fn(&[u8], &Settings) -> Result<Verb, Reply>;
 
 /// Every verb, in the order HELP names them.
-const VERBS: [(&str, Parse); 13] = [
+const VERBS: [(&str, Parse); 14] = [
     ("AUTH", auth::parse),
     ("DATA", data::parse),
     ("EHLO", hello::ehlo),
     ("HELO", hello::helo),
     ("HELP", help::parse),
+    ("LHLO", hello::lhlo),
     ("MAIL", mail_from::parse),
     ("NOOP", noop::parse),
     ("QUIT", quit::parse),
