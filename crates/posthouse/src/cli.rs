@@ -70,6 +70,9 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Asked, ExitCode> {
 /// Does it.
 pub fn run(asked: Asked) -> Result<(), Failure> {
     let config = asked.config;
+    if !matches!(asked.command, Command::Demo(_) | Command::Serve(_)) {
+        crate::log::for_commands();
+    }
     match asked.command {
         Command::Demo(options) => demo::run(&options),
         Command::Setup(options) => setup::run(&config, &options).map(|_| ()),

@@ -46,11 +46,14 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         port_offset: Some(options.port_offset),
         database_url: None,
         self_signed: true,
+        postmaster: None,
         yes: true,
+        log: Some(dir.join("mail.log")),
     };
     setup::run(&config, &setup)?;
     let demo = Demo::prepare(&dir, &config, options.port_offset)?;
     let loaded = house::configuration(&config)?;
+    crate::log::for_serving(&loaded)?;
     house::runtime()?.block_on(async {
         let house = house::open(loaded).await?;
         let served = async {
@@ -134,7 +137,7 @@ impl Demo {
         format!(
             "
 A mail server for {DOMAIN} is running on this machine only. Ctrl-C ends it; the same command goes on with it.
-Everything is in {dir}.
+Everything is in {dir}; mail.log there tells what happens.
 
 Accounts       {alice}  password {password}
                {bob}    password {bobs}

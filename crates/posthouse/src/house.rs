@@ -58,7 +58,6 @@ impl House {
 
 /// Runs one command of the command line over the open house. Works with the server up or down: they meet in the store.
 pub fn with<T>(directory: &Path, command: impl AsyncFnOnce(&House) -> Result<T, Failure>) -> Result<T, Failure> {
-    crate::log::for_commands();
     let config = configuration(directory)?;
     runtime()?.block_on(async {
         let house = open(config).await?;

@@ -19,7 +19,7 @@ fn filter() -> EnvFilter {
 /// Commands say what is wrong on stderr, and nothing else.
 pub fn for_commands() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    // A second call (a demo that sets up, then serves) keeps the first.
+    // Only a second call fails, and it keeps the first.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
 }
 

@@ -33,9 +33,15 @@ pub struct Options {
     /// Make a private CA and a certificate by it
     #[arg(long)]
     pub self_signed: bool,
+    /// Who gets mail for postmaster and abuse [default: the first account]
+    #[arg(long, value_name = "ADDR")]
+    pub postmaster: Option<String>,
     /// Ask nothing
     #[arg(long)]
     pub yes: bool,
+    /// Where the log goes; for the demo
+    #[arg(skip)]
+    pub log: Option<PathBuf>,
 }
 
 /// The file before anything is set: what an operator reads first.
@@ -50,7 +56,6 @@ inet_interfaces = loopback-only
 
 /// Does it, and gives the configuration as it is now.
 pub fn run(directory: &Path, options: &Options) -> Result<(), Failure> {
-    crate::log::for_commands();
     let domain = canonical_domain(&options.domain).map_err(|error| Failure::new(Code::BadInput, "--domain", error))?;
     canonical_domain(&options.hostname).map_err(|error| Failure::new(Code::BadInput, "--hostname", error))?;
     let unavailable = |path: &Path, error: &dyn std::fmt::Display| Failure::new(Code::Unavailable, path.display(), error);
@@ -81,6 +86,13 @@ fn values(options: &Options) -> Result<Vec<(String, String)>, Failure> {
     }
     if let Some(offset) = options.port_offset {
         values.push(("port_offset".into(), offset.to_string()));
+    }
+    if let Some(postmaster) = &options.postmaster {
+        mail::Address::parse(postmaster).map_err(|error| Failure::new(Code::BadInput, "--postmaster", error))?;
+        values.push(("postmaster".into(), postmaster.clone()));
+    }
+    if let Some(log) = &options.log {
+        values.push(("maillog_file".into(), log.display().to_string()));
     }
     if let Some(url) = &options.database_url {
         values.push(("database_url".into(), url.clone()));

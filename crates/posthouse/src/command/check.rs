@@ -11,7 +11,6 @@ use crate::house::{self, House};
 
 /// Says everything; fails when anything is an error.
 pub fn run(directory: &Path, Json { json }: Json) -> Result<(), Failure> {
-    crate::log::for_commands();
     let mut problems = Config::check(directory);
     if !problems.iter().any(|problem| problem.severity == Severity::Error) {
         let found = house::with(directory, async |house| of_house(house).await);
