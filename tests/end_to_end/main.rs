@@ -1,3 +1,10 @@
-//! The real program, and other people's clients.
+//! The real program, and other people's clients (DESIGN §1).
 
 #![forbid(unsafe_code)]
+
+mod clients;
+mod commands;
+mod demo;
+mod mutt;
+mod serve;
+mod signals;

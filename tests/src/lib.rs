@@ -3,6 +3,7 @@
 //!
 //! * [`program`]: the binary under test, run to its end.
 //! * [`server`]: the binary under test, serving.
+//! * [`demo`]: the first command of the README.
 //! * [`ports`]: port offsets that no other test has.
 //! * [`client`]: other people's programs, with a deadline; a test that needs a missing one is skipped by name.
 //! * [`smtp`], [`imap`]: the least client of each, blocking, over plain TCP, for loads and counts.
@@ -15,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod demo;
 pub mod imap;
 pub mod maildir;
 pub mod ports;

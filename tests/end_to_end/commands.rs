@@ -1,0 +1,113 @@
+//! Commands, their exit codes and what they say (DESIGN §1.2).
+
+use house_tests::program::Configured;
+
+fn fresh() -> (tempfile::TempDir, Configured) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let configured = Configured::setup(directory.path(), &[]);
+    (directory, configured)
+}
+
+#[test]
+fn setup_is_idempotent() {
+    let (directory, configured) = fresh();
+    let read = |name: &str| std::fs::read_to_string(configured.directory.join(name)).expect("a file of setup");
+    let before = ["main.cf", "certs/server.pem", "certs/server.key", "certs/ca.pem"].map(read);
+    configured.set("# a line of the operator's own");
+    Configured::setup(directory.path(), &[]);
+    let after = ["main.cf", "certs/server.pem", "certs/server.key", "certs/ca.pem"].map(read);
+    assert_eq!(after[1..], before[1..], "another certificate");
+    assert_eq!(after[0], format!("{}# a line of the operator's own\n", before[0]));
+    configured.run(&["check"]).ok();
+}
+
+#[test]
+fn accounts_are_made_listed_and_removed() {
+    let (_directory, configured) = fresh();
+    configured.add_user("carol@example.test", "a long password");
+    configured.run_with(&["user", "add", "dave@example.test", "--quota", "2G", "--password-stdin"], "no newline at the end").ok();
+    let users = configured.listing(&["user", "list"]);
+    assert_eq!(users.len(), 2, "{users:?}");
+    assert_eq!((&users[0]["address"], &users[0]["state"], &users[0]["quota_bytes"]), (&"carol@example.test".into(), &"active".into(), &serde_json::Value::Null));
+    assert_eq!(users[1]["quota_bytes"], 2_u64 << 30);
+    let refused = |arguments: &[&str], input: &str, code: i32, words: &[&str]| configured.run_with(arguments, input).refused(code, words);
+    refused(&["user", "add", "carol@example.test", "--password-stdin"], "another password\n", 73, &["carol@example.test"]);
+    refused(&["user", "show", "nobody@example.test"], "", 67, &["nobody@example.test", "no such user"]);
+    refused(&["user", "passwd", "nobody@example.test", "--password-stdin"], "x\n", 67, &["nobody@example.test"]);
+    refused(&["user", "remove", "nobody@example.test"], "", 67, &["nobody@example.test"]);
+    refused(&["user", "add", "erin@elsewhere.test", "--password-stdin"], "a password\n", 67, &["elsewhere.test"]);
+    refused(&["user", "add", "no address", "--password-stdin"], "a password\n", 65, &["no address"]);
+    // A pipe is never asked for a password; an empty one is none.
+    refused(&["user", "add", "erin@example.test"], "secret\n", 64, &["--password-stdin"]);
+    refused(&["user", "add", "erin@example.test", "--password-stdin"], "", 65, &["empty"]);
+    refused(&["user", "add", "erin@example.test", "--password-stdin"], "\n", 65, &["empty"]);
+    let weak = configured.run_with(&["user", "add", "erin@example.test", "--password-stdin"], "x\n");
+    assert!(weak.code == Some(0) && weak.err.contains("erin@example.test"), "weak ones are warned of: {weak:#?}");
+    configured.run(&["user", "remove", "erin@example.test"]).ok();
+    assert!(configured.listing(&["user", "list"]).iter().all(|user| user["address"] != "erin@example.test"));
+}
+
+#[test]
+fn domains_aliases_and_mailboxes_too() {
+    let (_directory, configured) = fresh();
+    let refused = |arguments: &[&str], code: i32| configured.run(arguments).refused(code, &[]);
+    configured.run(&["domain", "add", "Second.test"]).ok();
+    refused(&["domain", "add", "second.test"], 73);
+    refused(&["domain", "remove", "third.test"], 67);
+    let domains = configured.listing(&["domain", "list"]);
+    assert_eq!(domains.iter().map(|domain| domain["domain"].as_str().expect("a name")).collect::<Vec<_>>(), ["example.test", "second.test"]);
+    configured.run(&["domain", "remove", "second.test"]).ok();
+
+    configured.add_user("carol@example.test", "a long password");
+    configured.run(&["alias", "add", "sales@example.test", "carol@example.test", "x@example.org"]).ok();
+    let aliases = configured.listing(&["alias", "list"]);
+    assert_eq!(aliases[0]["targets"], serde_json::json!(["carol@example.test", "x@example.org"]));
+    refused(&["alias", "add", "carol@example.test", "x@example.org"], 73);
+    configured.run(&["alias", "remove", "sales@example.test"]).ok();
+    refused(&["alias", "remove", "sales@example.test"], 67);
+
+    let names = || -> Vec<String> {
+        let listed = configured.listing(&["mailbox", "list", "carol@example.test"]);
+        listed.iter().map(|mailbox| mailbox["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert!(names().contains(&"INBOX".to_owned()));
+    configured.run(&["mailbox", "create", "carol@example.test", "Work/2026"]).ok();
+    refused(&["mailbox", "create", "carol@example.test", "Work/2026"], 73);
+    configured.run(&["mailbox", "rename", "carol@example.test", "Work/2026", "Done"]).ok();
+    assert!(names().contains(&"Done".to_owned()) && !names().contains(&"Work/2026".to_owned()));
+    refused(&["mailbox", "status", "carol@example.test", "Work/2026"], 67);
+    configured.run(&["mailbox", "delete", "carol@example.test", "Done"]).ok();
+    refused(&["mailbox", "list", "nobody@example.test"], 67);
+}
+
+#[test]
+fn a_wrong_command_line_is_64_and_help_is_none() {
+    let (_directory, configured) = fresh();
+    for wrong in [&["no-such-command"][..], &["serve", "--only", "gopher"], &["user", "add"], &[]] {
+        assert_eq!(configured.run(wrong).code, Some(64), "{wrong:?}");
+    }
+    assert!(configured.run(&["--help"]).ok().contains("serve"));
+    assert!(configured.run(&["--version"]).ok().starts_with("posthouse "));
+}
+
+#[test]
+fn an_unsound_configuration_is_78_with_file_and_line() {
+    let (_directory, configured) = fresh();
+    let sound = std::fs::read_to_string(configured.main_cf()).expect("main.cf");
+    for bad in ["message_size_limit = many", "smtpd_recipient_restrictions = permit_everything_please", "port_offset = -1"] {
+        let line = configured.set(bad);
+        let (parameter, _) = bad.split_once(' ').expect("a parameter");
+        let place = format!("main.cf:{line}");
+        for command in [&["serve"][..], &["user", "list"]] {
+            configured.run(command).refused(78, &[parameter, &place]);
+        }
+        let said = configured.run(&["check", "--json"]);
+        assert_eq!(said.code, Some(78), "{said:#?}");
+        let found: Vec<serde_json::Value> = said.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let error = found.iter().find(|problem| problem["severity"] == "error").unwrap_or_else(|| panic!("{found:?}"));
+        assert_eq!(error["line"], line, "{error}");
+        assert!(error["file"].as_str().is_some_and(|file| file.ends_with("main.cf")), "{error}");
+        std::fs::write(configured.main_cf(), &sound).expect("main.cf");
+    }
+    configured.run(&["check"]).ok();
+}

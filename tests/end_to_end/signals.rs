@@ -1,0 +1,114 @@
+//! TERM and HUP while sessions are open (DESIGN §1.4).
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use house_tests::client::installed;
+use house_tests::demo::Demo;
+use house_tests::maildir;
+use house_tests::program::Configured;
+use house_tests::until::{SOON, within};
+use rustix::process::Signal;
+
+/// A line-wise session.
+struct Talk(BufReader<TcpStream>);
+
+impl Talk {
+    fn open(at: SocketAddr) -> Talk {
+        let stream = TcpStream::connect(at).expect("a connection");
+        stream.set_read_timeout(Some(SOON)).expect("a socket");
+        let mut talk = Talk(BufReader::new(stream));
+        talk.line();
+        talk
+    }
+
+    fn say(&mut self, text: &str) {
+        self.0.get_mut().write_all(text.as_bytes()).expect("a connection");
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("a connection");
+        line
+    }
+
+    /// Says `text`, and reads until a line that is the last of a reply.
+    fn ask(&mut self, text: &str) -> String {
+        self.say(text);
+        loop {
+            let line = self.line();
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return line;
+            }
+        }
+    }
+}
+
+#[test]
+fn term_lets_a_message_come_in_and_tells_the_others() {
+    let mut demo = Demo::start();
+    let mut sending = Talk::open(demo.server.address("smtp"));
+    for (text, code) in [("EHLO x.example.net\r\n", "250"), ("MAIL FROM:<>\r\n", "250"), ("RCPT TO:<bob@example.test>\r\n", "250"), ("DATA\r\n", "354")] {
+        let reply = sending.ask(text);
+        assert!(reply.starts_with(code), "{text} {reply}");
+    }
+    sending.say("Subject: the last one\r\n\r\nhalf of it");
+    let mut waiting = Talk::open(demo.server.address("smtp"));
+    let mut reading = Talk::open(demo.server.address("imap"));
+    demo.server.signal(Signal::TERM);
+    assert!(waiting.line().starts_with("421"), "a waiting SMTP session is told");
+    assert!(reading.line().starts_with("* BYE"), "an IMAP session is told");
+    let reply = sending.ask(", and the other half\r\n.\r\n");
+    assert!(reply.starts_with("250"), "what was under way is taken: {reply}");
+    assert_eq!(demo.server.ended().code(), Some(0), "{}", demo.server.log());
+    let files = maildir::read(&demo.configured().maildir("bob")).expect("a Maildir");
+    let last: Vec<_> = files.iter().filter(|file| file.text.contains("half of it, and the other half")).collect();
+    assert_eq!(last.len(), 1, "{files:#?}");
+}
+
+#[test]
+fn a_second_term_ends_it_at_once() {
+    let mut demo = Demo::start();
+    let mut sending = Talk::open(demo.server.address("smtp"));
+    for text in ["EHLO x.example.net\r\n", "MAIL FROM:<>\r\n", "RCPT TO:<bob@example.test>\r\n", "DATA\r\n"] {
+        sending.ask(text);
+    }
+    sending.say("Subject: never ended\r\n\r\n");
+    let mut waiting = Talk::open(demo.server.address("smtp"));
+    demo.server.signal(Signal::TERM);
+    // It has heard the first.
+    assert!(waiting.line().starts_with("421"));
+    demo.server.signal(Signal::TERM);
+    assert_eq!(demo.server.ended().code(), Some(0), "{}", demo.server.log());
+}
+
+#[test]
+fn hup_takes_a_changed_certificate_while_a_session_goes_on() {
+    if !installed("hup_takes_a_changed_certificate_while_a_session_goes_on", &["python3"]) {
+        return;
+    }
+    let demo = Demo::start();
+    let scratch = tempfile::tempdir().expect("a directory");
+    let other = Configured::setup(scratch.path(), &[]);
+    let certs = |configured: &Configured, name: &str| configured.directory.join("certs").join(name).display().to_string();
+    let (own, pid) = (demo.configured(), demo.server.id().to_string());
+    let log = demo.file().with_file_name("stderr").display().to_string();
+    let files = [certs(&own, "server.pem"), certs(&own, "server.key"), certs(&other, "server.pem"), certs(&other, "server.key"), certs(&other, "ca.pem")];
+    let mut arguments = vec![pid.as_str(), log.as_str()];
+    arguments.extend(files.iter().map(String::as_str));
+    demo.python("reload.py", &arguments);
+    demo.server.stop();
+}
+
+#[test]
+fn hup_with_an_unsound_main_cf_keeps_what_was() {
+    let demo = Demo::start();
+    let line = demo.configured().set("message_size_limit = many");
+    demo.server.signal(Signal::HUP);
+    let place = format!("main.cf:{line}");
+    within(SOON, "the log names file and line", || demo.server.log().contains(&place).then_some(()));
+    let mut talk = Talk::open(demo.server.address("smtp"));
+    assert!(talk.ask("NOOP\r\n").starts_with("250"));
+    drop(talk);
+    demo.server.stop();
+}

@@ -1,0 +1,88 @@
+//! `posthouse demo`, as a newcomer runs it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::client;
+use crate::ports::Offset;
+use crate::program::{Configured, Said};
+use crate::server::Server;
+
+/// A running demo.
+#[derive(Debug)]
+pub struct Demo {
+    /// The process.
+    pub server: Server,
+    /// What it wrote into `demo.json`.
+    pub json: serde_json::Value,
+    offset: Offset,
+    directory: TempDir,
+}
+
+impl Demo {
+    /// Starts one in a fresh directory.
+    pub fn start() -> Demo {
+        Demo::start_in(tempfile::tempdir().expect("a temporary directory"), Offset::take())
+    }
+
+    fn start_in(directory: TempDir, offset: Offset) -> Demo {
+        let server = Server::demo(directory.path(), offset.offset);
+        let text = std::fs::read_to_string(directory.path().join("demo.json")).expect("demo.json");
+        let json = serde_json::from_str(&text).unwrap_or_else(|error| panic!("demo.json: {error}: {text}"));
+        Demo { server, json, offset, directory }
+    }
+
+    /// Ends it as TERM does, and starts it again over what it left.
+    pub fn again(self) -> Demo {
+        let Demo { server, offset, directory, .. } = self;
+        server.stop();
+        Demo::start_in(directory, offset)
+    }
+
+    /// Where `demo.json` is.
+    pub fn file(&self) -> PathBuf {
+        self.directory.path().join("demo.json")
+    }
+
+    /// The commands on its configuration.
+    pub fn configured(&self) -> Configured {
+        Configured { directory: self.directory.path().join("config") }
+    }
+
+    /// The port of a service.
+    pub fn port(&self, service: &str) -> u16 {
+        self.json["ports"][service].as_u64().and_then(|port| port.try_into().ok()).unwrap_or_else(|| panic!("no port {service} in {}", self.json))
+    }
+
+    /// Address and password of account `n`.
+    pub fn account(&self, n: usize) -> (&str, &str) {
+        let account = &self.json["accounts"][n];
+        (account["address"].as_str().expect("an address"), account["password"].as_str().expect("a password"))
+    }
+
+    /// The certificate to trust.
+    pub fn ca(&self) -> &str {
+        self.json["ca"].as_str().expect("a path")
+    }
+
+    /// The lines it printed to be pasted that begin with `program`, continued ones joined.
+    pub fn to_paste(&self, program: &str) -> Vec<String> {
+        let told = self.server.said.join("\n").replace("\\\n", " ");
+        told.lines().map(str::trim).filter(|line| line.starts_with(&format!("{program} "))).map(str::to_owned).collect()
+    }
+
+    /// Runs a script of `tests/clients` with the path of `demo.json` and `arguments`.
+    #[track_caller]
+    pub fn python(&self, script: &str, arguments: &[&str]) -> String {
+        let file = self.file();
+        client::python(script, &[&[file.to_str().expect("UTF-8")], arguments].concat())
+    }
+}
+
+/// Pastes a line into a shell.
+#[track_caller]
+pub fn paste(line: &str) -> Said {
+    client::run_command(Command::new("sh").args(["-c", line]))
+}
