@@ -1,11 +1,14 @@
-//! The end of a body: a plan is made and committed, and only then may 250 be said.
+//! The end of a body: a plan is made and committed, and only then may 250 be said. In LMTP each recipient has a plan and
+//! a reply of its own (RFC 2033 §4.2); in SMTP there is one for all.
 
 use crate::intake::{Intake, Received};
+use crate::recipient::Recipient;
 use crate::transaction::{Transaction, millis};
-use crate::visit::Visit;
+use crate::visit::{Service, Visit};
 use mail::Status;
 use mda::status::{Verdict, of_error};
-use mda::{Message, Plan};
+use mda::{Delivery, Message, Plan};
+use queue::QueueId;
 use queue::message::FLAG_8BIT;
 use smtp::{BodyType, Reply};
 use std::sync::Arc;
@@ -15,32 +18,56 @@ const TOO_MANY_HOPS: Reply = Reply::fixed(554, Status(5, 4, 0), "Error: too many
 const NO_ROOM: Reply = Reply::fixed(452, Status(4, 3, 1), "Insufficient system storage");
 const NOT_NOW: Reply = Reply::fixed(451, Status(4, 3, 0), "Error: queue file write error");
 
-/// Accepts a message: `Ok` says that it is durable.
-pub(crate) async fn accept(visit: &Visit, transaction: &Transaction, intake: Intake) -> Result<(), Reply> {
-    let service = visit.service();
-    let received = intake.finish().await.map_err(|error| {
-        tracing::error!("{}: the message can't be kept: {error}", transaction.id);
-        if matches!(error, bodies::Error::Full { .. }) { NO_ROOM } else { NOT_NOW }
-    })?;
-    if received.hops > service.settings.hops {
+/// Accepts a message for all its recipients: `Ok` says that it is durable.
+pub(crate) async fn accept(visit: &Visit, transaction: &Transaction, intake: Intake) -> Result<Reply, Reply> {
+    let message = receive(visit, transaction, intake).await?;
+    let deliveries = transaction.recipients.iter().flat_map(|recipient| recipient.deliveries.iter().cloned()).collect();
+    commit(visit.service(), message, deliveries, std::convert::identity).await?;
+    Ok(Reply::new(250, Status(2, 0, 0), format!("Ok: queued as {}", transaction.id)))
+}
+
+/// Accepts a message for each of its recipients; a reply for each, in their order.
+pub(crate) async fn accept_each(visit: &Visit, transaction: &Transaction, intake: Intake) -> Result<Vec<Reply>, Reply> {
+    let message = receive(visit, transaction, intake).await?;
+    let count = transaction.recipients.len();
+    let others = message.body.others(count.saturating_sub(1)).await.map_err(|error| kept_not(transaction.id, &error))?;
+    let mut bodies = std::iter::once(message.body.clone()).chain(others);
+    let mut replies: Vec<Reply> = Vec::with_capacity(count);
+    for (n, recipient) in transaction.recipients.iter().enumerate() {
+        // named twice, it gets the message once; the answer is the same
+        let before = transaction.recipients.iter().take(n).position(|other| other.address.is_same(&recipient.address));
+        let reply = match (before.and_then(|at| replies.get(at)), bodies.next()) {
+            (Some(same), _) => same.clone(),
+            (None, Some(body)) => {
+                let id = if n == 0 { transaction.id } else { QueueId::generate(SystemTime::now()) };
+                one(visit.service(), Message { id, body, ..message.clone() }, recipient).await
+            }
+            (None, None) => NOT_NOW,
+        };
+        replies.push(reply);
+    }
+    Ok(replies)
+}
+
+async fn one(service: &Service, message: Message, recipient: &Recipient) -> Reply {
+    let id = message.id;
+    match commit(service, message, recipient.deliveries.clone(), Plan::or_tell).await {
+        Ok(()) => Reply::new(250, Status(2, 0, 0), format!("<{}> {id} Saved", recipient.address)),
+        Err(reply) => reply,
+    }
+}
+
+/// The whole message, ready for its plan.
+async fn receive(visit: &Visit, transaction: &Transaction, intake: Intake) -> Result<Message, Reply> {
+    let received = intake.finish().await.map_err(|error| kept_not(transaction.id, &error))?;
+    if received.hops > visit.service().settings.hops {
         return Err(TOO_MANY_HOPS);
     }
-    let (size, message_id) = (received.body.size, received.message_id.clone());
-    let deliveries = transaction.recipients.iter().flat_map(|recipient| recipient.deliveries.iter().cloned()).collect();
-    let message = message(visit, transaction, received);
-    // told before the commit, so that the lines of its deliveries, which refer to these, come after them
     let (id, from, count) = (transaction.id, &transaction.from, transaction.recipients.len());
-    tracing::info!(target: "postfix/cleanup", "{id}: message-id={message_id}");
-    tracing::info!(target: "postfix/qmgr", "{id}: from=<{from}>, size={size}, nrcpt={count} (queue active)");
-    let committed = async {
-        let plan = Plan::for_message(message, deliveries, millis(SystemTime::now()), service.settings.plan).await?;
-        plan.commit(service.store.db()).await
-    };
-    committed.await.map_err(|error| {
-        tracing::error!("{}: the message was not taken: {error}", transaction.id);
-        refusal(&error)
-    })?;
-    Ok(())
+    // told before the commit, so that the lines of its deliveries, which refer to these, come after them
+    tracing::info!(target: "postfix/cleanup", "{id}: message-id={}", received.message_id);
+    tracing::info!(target: "postfix/qmgr", "{id}: from=<{from}>, size={}, nrcpt={count} (queue active)", received.body.size);
+    Ok(message(visit, transaction, received))
 }
 
 fn message(visit: &Visit, transaction: &Transaction, received: Received) -> Message {
@@ -58,11 +85,33 @@ fn message(visit: &Visit, transaction: &Transaction, received: Received) -> Mess
     }
 }
 
+async fn commit(service: &Service, message: Message, to: Vec<Delivery>, way: impl FnOnce(Plan) -> Plan) -> Result<(), Reply> {
+    let id = message.id;
+    let committed = async {
+        let plan = Plan::for_message(message, to, millis(SystemTime::now()), service.settings.plan).await?;
+        way(plan).commit(service.store.db()).await
+    };
+    match committed.await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            tracing::error!("{id}: the message was not taken: {error}");
+            Err(refusal(&error))
+        }
+    }
+}
+
+fn kept_not(id: QueueId, error: &bodies::Error) -> Reply {
+    tracing::error!("{id}: the message can't be kept: {error}");
+    if matches!(error, bodies::Error::Full { .. }) { NO_ROOM } else { NOT_NOW }
+}
+
 /// What the peer is told; the cause is the log's.
 fn refusal(error: &mda::Error) -> Reply {
     match of_error(error) {
         Verdict::Deferred(Status(4, 3, 1), _) => NO_ROOM,
+        Verdict::Deferred(status @ Status(4, 2, _), text) => Reply::new(452, status, format!("Error: {text}")),
         Verdict::Deferred(status, text) => Reply::new(451, status, format!("Error: {text}")),
+        Verdict::Failed(status @ Status(5, 1, _), text) => Reply::new(550, status, format!("Error: {text}")),
         Verdict::Failed(status, text) => Reply::new(554, status, format!("Error: {text}")),
     }
 }

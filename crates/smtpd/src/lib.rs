@@ -1,7 +1,7 @@
 //! Receiving mail: what each verb of SMTP means here. Start at `visit.rs`, then `transaction.rs`.
 //!
 //! Serves `smtp` (25: from everybody, to us), `submission` (587) and `submissions` (465: from our own users, to
-//! everybody). The language is `smtp`'s; who a recipient is, `route`'s; what becomes of an accepted message, `mda`'s. Here is
+//! everybody), and `lmtp` (from a program in front of us, to our own users). The language is `smtp`'s; who a recipient is, `route`'s; what becomes of an accepted message, `mda`'s. Here is
 //! decided who may send what to whom, and when 250 may be said: after the commit, never before.
 //!
 //! * A transaction is one value on the stack of one function ([`transaction`]): whatever ends it (RSET, EHLO, QUIT, a lost
@@ -10,7 +10,7 @@
 //! * A refusal is logged as Postfix logs it, since fail2ban, pflogsumm and people read it (mta.md §7.2).
 //!
 //! Leaves out, so far: `smtpd_*_restrictions` and access tables, DNS names of clients, policy services and filters,
-//! greylisting, XCLIENT, LMTP.
+//! greylisting, XCLIENT.
 //! Limits: `smtp::Limits`, [`head::HELD`]; a message's octets are never all in memory.
 
 #![forbid(unsafe_code)]

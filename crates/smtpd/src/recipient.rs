@@ -3,6 +3,7 @@
 //! In this order: whose domain is it; may this client send there (`access.rs`); is there somebody.
 
 use crate::sender::UNKNOWN_NOW;
+use crate::settings::Role;
 use crate::visit::Visit;
 use mail::{Address, ForwardPath, Status};
 use mda::{Delivery, Destination, Expanded};
@@ -44,6 +45,10 @@ pub(crate) async fn judge(visit: &Visit, to: &ForwardPath, places: usize) -> Res
 
 /// Whether this client may send to that class of domain.
 fn may_send(visit: &Visit, class: Class, address: &Address) -> Result<(), Reply> {
+    let denied = || Reply::new(554, Status(5, 7, 1), format!("<{address}>: Relay access denied"));
+    if visit.role() == Role::Lmtp {
+        return if matches!(class, Class::Hosted | Class::Local) { Ok(()) } else { Err(denied()) };
+    }
     let settings = &visit.service().settings;
     let who = Who {
         trusted: settings.mynetworks.contains(visit.peer().address),
@@ -52,7 +57,7 @@ fn may_send(visit: &Visit, class: Class, address: &Address) -> Result<(), Reply>
     };
     let (code, status, why) = match access::judge(&settings.relay_restrictions, &settings.recipient_restrictions, who) {
         Access::Permit => return Ok(()),
-        Access::RelayDenied => (554, Status(5, 7, 1), "Relay access denied"),
+        Access::RelayDenied => return Err(denied()),
         Access::RelayDeferred => (454, Status(4, 7, 1), "Relay access denied"),
         Access::Reject => (554, Status(5, 7, 1), "Recipient address rejected: Access denied"),
         Access::Defer => (450, Status(4, 7, 1), "Recipient address rejected: Access denied"),

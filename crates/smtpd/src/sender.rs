@@ -1,5 +1,6 @@
 //! MAIL: who may be the sender.
 
+use crate::settings::Role;
 use crate::visit::{Visit, plain};
 use mail::{ReversePath, Status};
 use smtp::Reply;
@@ -9,7 +10,7 @@ const LOGIN_FIRST: Reply = Reply::fixed(530, Status(5, 7, 0), "Authentication re
 
 /// From strangers anybody may be; from our own users themselves, or nobody (`<>`: receipts are sent so, RFC 8098 §3).
 pub(crate) async fn judge(visit: &Visit, from: &ReversePath) -> Result<(), Reply> {
-    if !visit.is_submission() {
+    if visit.role() != Role::Submission {
         return Ok(());
     }
     let identity = visit.identity().ok_or(LOGIN_FIRST)?;

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub enum Role {
     /// `smtp`: everybody brings us mail for our own users.
     Relay,
+    /// `lmtp`: a program in front of us hands over mail for our own users, one reply each (RFC 2033). Nothing is passed on.
+    Lmtp,
     /// `submission`, `submissions`: our own users, once logged in, send to everybody (RFC 6409).
     Submission,
 }

@@ -4,8 +4,8 @@
 use std::fmt;
 
 /// Verbs in the order Postfix lists them.
-const VERBS: [&str; 13] =
-    ["HELO", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "HELP", "QUIT", "UNKNOWN"];
+const VERBS: [&str; 14] =
+    ["HELO", "EHLO", "LHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "HELP", "QUIT", "UNKNOWN"];
 
 #[derive(Clone, Default, Debug)]
 pub struct Tally([Count; VERBS.len()]);

@@ -6,6 +6,7 @@
 use crate::head::{Additions, Missing};
 use crate::intake::Intake;
 use crate::recipient::{self, Recipient};
+use crate::settings::Role;
 use crate::visit::{Visit, note};
 use crate::{accept, sender};
 use dialogue::{Answer, Event};
@@ -90,11 +91,32 @@ impl Transaction {
             }
         }
         visit.receiving(None);
-        match accept::accept(visit, &self, intake).await {
-            Ok(()) => visit.say(Answer::Done(Reply::new(250, mail::Status(2, 0, 0), format!("Ok: queued as {}", self.id)))).await?,
-            Err(reply) => self.refuse(visit, "END-OF-MESSAGE", None, reply).await?,
+        if visit.role() == Role::Lmtp {
+            self.answer_each(visit, intake).await?;
+        } else {
+            match accept::accept(visit, &self, intake).await {
+                Ok(reply) => visit.say(Answer::Done(reply)).await?,
+                Err(reply) => self.refuse(visit, "END-OF-MESSAGE", None, reply).await?,
+            }
         }
         Ok(visit.next().await)
+    }
+
+    /// LMTP: a reply for each recipient.
+    async fn answer_each(&self, visit: &mut Visit, intake: Intake) -> Result<(), Gone> {
+        let mut replies = match accept::accept_each(visit, self, intake).await {
+            Ok(replies) => replies,
+            Err(reply) => return self.refuse(visit, "END-OF-MESSAGE", None, reply).await,
+        };
+        for (recipient, reply) in self.recipients.iter().zip(&replies).filter(|(_, reply)| reply.is_refusal()) {
+            let to = ForwardPath::Address(recipient.address.clone());
+            self.log_refusal(visit, "END-OF-MESSAGE", Some(&to), reply);
+        }
+        let Some(last) = replies.pop() else { return Ok(()) };
+        for reply in replies {
+            visit.say(Answer::Part(reply)).await?;
+        }
+        visit.say(Answer::Done(last)).await
     }
 
     async fn refuse(&self, visit: &mut Visit, stage: &str, to: Option<&ForwardPath>, reply: Reply) -> Result<(), Gone> {
@@ -125,7 +147,11 @@ impl Transaction {
     fn additions(&self, visit: &Visit) -> Additions {
         let settings = &visit.service().settings;
         let date = Date::utc(millis(self.begun).div_euclid(1000));
-        let kind = if self.client.greeting == Greeting::Ehlo { ProtocolKind::Esmtp } else { ProtocolKind::Smtp };
+        let kind = match self.client.greeting {
+            Greeting::Ehlo => ProtocolKind::Esmtp,
+            Greeting::Lhlo => ProtocolKind::Lmtp,
+            Greeting::Helo | Greeting::None => ProtocolKind::Smtp,
+        };
         let (tls, login) = (visit.tls(), visit.identity().map(|identity| identity.login.to_string()));
         let id = self.id.to_string();
         let from = From::Client {
@@ -142,7 +168,7 @@ impl Transaction {
         };
         let host = &settings.smtp.host;
         let received = mail::trace::Received { from: Some(from), by: host, software: &settings.software, id: &id, recipient: only, date };
-        let missing = visit.is_submission().then(|| Missing {
+        let missing = (visit.role() == Role::Submission).then(|| Missing {
             date: format!("Date: {}\r\n", date.rfc5322()),
             message_id: format!("Message-ID: <{id}@{host}>\r\n"),
         });

@@ -10,7 +10,7 @@ use dialogue::{Answer, Ended, Event};
 use mail::Status;
 use net::{Conversation, Gone, TlsInfo};
 use route::Router;
-use smtp::{Command, Decided, Reply, Session};
+use smtp::{Command, Decided, Language, Reply, Session};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::Instrument;
@@ -21,6 +21,7 @@ macro_rules! note {
         match $visit.program() {
             $crate::visit::Program::Smtpd => tracing::info!(target: "postfix/smtpd", $($line)*),
             $crate::visit::Program::Submission => tracing::info!(target: "postfix/submission/smtpd", $($line)*),
+            $crate::visit::Program::Lmtpd => tracing::info!(target: "postfix/lmtpd", $($line)*),
             $crate::visit::Program::Smtps => tracing::info!(target: "postfix/smtps/smtpd", $($line)*),
         }
     };
@@ -39,6 +40,7 @@ pub(crate) enum Program {
     Smtpd,
     Submission,
     Smtps,
+    Lmtpd,
 }
 
 /// What the sessions of a service share. Cheap to clone.
@@ -228,19 +230,21 @@ impl Visit {
     pub(crate) fn program(&self) -> Program {
         match self.service.settings.role {
             Role::Relay => Program::Smtpd,
+            Role::Lmtp => Program::Lmtpd,
             Role::Submission if self.service.settings.implicit_tls => Program::Smtps,
             Role::Submission => Program::Submission,
         }
     }
 
-    pub fn is_submission(&self) -> bool {
-        self.service.settings.role == Role::Submission
+    pub fn role(&self) -> Role {
+        self.service.settings.role
     }
 }
 
 /// `soft_bounce`: what is refused for good is refused for now.
 fn softened(answer: Answer<Reply>) -> Answer<Reply> {
     match answer {
+        Answer::Part(reply) => Answer::Part(reply.softened()),
         Answer::Done(reply) => Answer::Done(reply.softened()),
         Answer::Close(reply) => Answer::Close(reply.softened()),
         other => other,
@@ -255,8 +259,16 @@ pub(crate) fn plain(text: &str) -> String {
 impl Smtpd {
     /// Over the accounts and mail of `store`.
     pub fn new(store: store::Store, auth: Option<Auth>, router: Router, settings: Settings) -> Smtpd {
-        let logs_in = auth.is_some() && (settings.role == Role::Submission || settings.auth_on_relay);
+        let logs_in = match settings.role {
+            Role::Relay => settings.auth_on_relay,
+            Role::Submission => true,
+            Role::Lmtp => false,
+        };
+        let logs_in = logs_in && auth.is_some();
+        let lmtp = settings.role == Role::Lmtp;
         let usual = smtp::Settings {
+            language: if lmtp { Language::Lmtp } else { Language::Smtp },
+            hello_required: lmtp || settings.smtp.hello_required,
             mechanisms: if logs_in { sasl::Mechanism::ALL.iter().map(|mechanism| mechanism.name().to_owned()).collect() } else { Vec::new() },
             auth_in_clear: false,
             ..settings.smtp.clone()

@@ -2,6 +2,7 @@
 
 mod endings;
 mod house;
+mod lmtp;
 mod log;
 mod receiving;
 mod relaying;
