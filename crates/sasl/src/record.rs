@@ -26,8 +26,8 @@ pub const MAX_MEMORY_KIB: u32 = 256 * 1024;
 pub const MAX_PASSES: u32 = 16;
 /// See [`MAX_PASSES`].
 pub const MAX_LANES: u32 = 16;
-/// Longest record in bytes; a PHC string of argon2 has about 100.
-pub const MAX_RECORD: usize = 512;
+/// Longest record in bytes: a PHC string of argon2 has about 100, and [`Record::import`] takes a password in clear.
+pub const MAX_RECORD: usize = MAX_PASSWORD + 32;
 
 /// A record that can be verified: of a known scheme, well formed, within the limits of cost.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,6 +51,9 @@ pub enum BadRecord {
     /// No `{SCHEME}` and no `$argon2…$`.
     #[error("a password record begins with {{SCHEME}}")]
     NoScheme,
+    /// It is longer than [`MAX_RECORD`].
+    #[error("a password record has at most {MAX_RECORD} bytes")]
+    TooLong,
     /// The value does not parse as the scheme's.
     #[error("the value of a {{{0}}} password record is malformed")]
     Malformed(&'static str),
@@ -175,8 +178,8 @@ impl Scheme {
 
 /// The name in the braces, when there is one, and the rest.
 fn split(text: &str) -> Result<(Option<&str>, &str), BadRecord> {
-    if text.len() > MAX_RECORD.max(MAX_PASSWORD + 16) {
-        return Err(BadRecord::NoScheme);
+    if text.len() > MAX_RECORD {
+        return Err(BadRecord::TooLong);
     }
     let Some(rest) = text.strip_prefix('{') else { return Ok((None, text)) };
     let (name, value) = rest.split_once('}').ok_or(BadRecord::NoScheme)?;
@@ -241,6 +244,7 @@ mod tests {
             ("{plain}secret".to_string(), BadRecord::UnknownScheme("PLAIN".into())),
             ("secret".to_string(), BadRecord::NoScheme),
             ("".to_string(), BadRecord::NoScheme),
+            (format!("{{ARGON2ID}}{}", "$".repeat(MAX_RECORD)), BadRecord::TooLong),
             ("{}x".to_string(), BadRecord::NoScheme),
             ("{ARGON2ID".to_string(), BadRecord::NoScheme),
             ("{a b}x".to_string(), BadRecord::NoScheme),

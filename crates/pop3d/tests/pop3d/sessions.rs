@@ -41,9 +41,7 @@ async fn retr_marks_seen_and_top_does_not_whether_the_client_says_quit_or_not() 
 #[tokio::test(flavor = "multi_thread")]
 async fn marks_do_not_wait_for_the_end_of_a_long_session() {
     on_every_engine(|world| async move {
-        for _ in 0..MAX_SEEN {
-            world.deliver(b"Subject: x\r\n\r\n").await;
-        }
+        world.deliver_often(b"Subject: x\r\n\r\n", MAX_SEEN).await;
         let mut client = world.connect(1024);
         client.log_in().await;
         for number in 1..=MAX_SEEN {
@@ -62,9 +60,7 @@ async fn a_large_message_and_a_long_list_pass_through_small_buffers() {
         let line = [b'.'; 70].iter().chain(b"\r\n").copied().collect::<Vec<u8>>();
         let message = [b"Subject: large\r\n\r\n".to_vec(), line.repeat(40_000)].concat();
         world.deliver(&message).await;
-        for _ in 0..1200 {
-            world.deliver(b"Subject: small\r\n\r\n").await;
-        }
+        world.deliver_often(b"Subject: small\r\n\r\n", 1200).await;
         let mut client = world.connect(4096);
         client.log_in().await;
         assert_eq!(client.ask("RETR 1").await, format!("+OK {} octets", message.len()));

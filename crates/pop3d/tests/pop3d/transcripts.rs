@@ -29,7 +29,7 @@ impl Run<'_> {
     async fn line(&mut self, line: &str) -> Result<(), String> {
         let (word, rest) = line.split_once(": ").unwrap_or((line.trim_end_matches(':'), ""));
         match word.split_at(word.len().min(1)) {
-            _ if word == "MAIL" => drop(self.world.deliver(&unescape(rest)).await),
+            _ if word == "MAIL" => self.world.deliver(&unescape(rest)).await,
             _ if word == "GONE" => self.world.expunge(rest.parse().map_err(|_| "a UID".to_string())?).await,
             _ if word.starts_with("DROP") => drop(self.clients.remove(&word["DROP".len()..])),
             ("C", client) => self.client(client).send(format!("{rest}\r\n").as_bytes()),

@@ -24,15 +24,26 @@ pub struct World {
 
 impl World {
     /// Delivers a message to alice.
-    pub async fn deliver(&self, message: &[u8]) -> Uid {
+    pub async fn deliver(&self, message: &[u8]) {
+        self.deliver_often(message, 1).await;
+    }
+
+    /// Delivers a message to alice so many times.
+    pub async fn deliver_often(&self, message: &[u8], times: usize) {
+        let mut deposits = Vec::new();
+        for _ in 0..times {
+            deposits.push(self.deposit(message).await);
+        }
+        let sealed: Vec<bodies::Sealed> = deposits.iter().map(|deposit| deposit.body().clone()).collect();
+        self.store.db().commit(deposits).await.expect("delivered");
+        sealed.iter().for_each(bodies::Sealed::committed);
+    }
+
+    async fn deposit(&self, message: &[u8]) -> Deposit {
         let mut draft = self.store.bodies().draft();
         draft.write(message).await.expect("written");
         let body = draft.sealed().await.expect("sealed");
-        let deposit = Deposit::new(self.alice, MailboxName::inbox(), body, Date::new(1_795_486_185, 60));
-        let body = deposit.body().clone();
-        let deposited = self.store.db().commit(deposit).await.expect("delivered");
-        body.committed();
-        deposited.uid
+        Deposit::new(self.alice, MailboxName::inbox(), body, Date::new(1_795_486_185, 60))
     }
 
     /// What another client, with IMAP, does to alice's messages.
