@@ -1,23 +1,24 @@
 //! Receiving mail: what each verb of SMTP means here. Start at `visit.rs`, then `transaction.rs`.
 //!
 //! Serves `smtp` (25: from everybody, to us), `submission` (587) and `submissions` (465: from our own users, to
-//! everybody), and `lmtp` (from a program in front of us, to our own users). The language is `smtp`'s; who a recipient is, `route`'s; what becomes of an accepted message, `mda`'s. Here is
-//! decided who may send what to whom, and when 250 may be said: after the commit, never before.
+//! everybody), and `lmtp` (from a program in front of us, to our own users). The language is `smtp`'s; who a recipient is,
+//! `route`'s; what becomes of an accepted message, `mda`'s. Here is decided who may send what to whom, and when 250 may be
+//! said: after the commit, never before.
 //!
-//! * A transaction is one value on the stack of one function ([`transaction`]): whatever ends it (RSET, EHLO, QUIT, a lost
+//! * A transaction is one value on the stack of one function (`transaction.rs`): whatever ends it (RSET, EHLO, QUIT, a lost
 //!   connection, a panic) drops it, and the draft of its body with it.
 //! * A recipient is judged at RCPT, so nothing is accepted that would have to be bounced (backscatter).
 //! * A refusal is logged as Postfix logs it, since fail2ban, pflogsumm and people read it (mta.md §7.2).
 //!
-//! Leaves out, so far: `smtpd_*_restrictions` and access tables, DNS names of clients, policy services and filters,
-//! greylisting, XCLIENT.
-//! Limits: `smtp::Limits`, [`head::HELD`]; a message's octets are never all in memory.
+//! Leaves out, so far: restrictions beyond `smtpd_relay_restrictions` and `smtpd_recipient_restrictions`, access tables, DNS
+//! names of clients, policy services and filters, greylisting, XCLIENT.
+//! Limits: `smtp::Limits`, `head::HELD`; a message's octets are never all in memory.
 
 #![forbid(unsafe_code)]
 
 mod accept;
 mod access;
-pub mod head;
+mod head;
 mod intake;
 mod login;
 mod peer;
@@ -25,7 +26,7 @@ mod recipient;
 mod sender;
 mod settings;
 mod tally;
-pub mod transaction;
+mod transaction;
 mod visit;
 mod ways;
 

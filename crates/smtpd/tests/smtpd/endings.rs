@@ -1,7 +1,9 @@
 //! However a transaction ends, nothing is left of it.
 
-use crate::house::{Client, House};
+use crate::house::{Client, HOST, House};
+use net::Stopper;
 use smtpd::Role;
+use std::time::Duration;
 
 /// Up to two recipients, one for alice.
 async fn begun(house: &House) -> Client {
@@ -90,4 +92,25 @@ async fn soft_bounce_softens_every_refusal() {
     client.says("MAIL FROM:<x@far.test>", "250").await;
     client.says("RCPT TO:<nobody@example.test>", "450 4.1.1 <nobody@example.test>: Recipient address rejected: User unknown").await;
     client.says("RCPT TO:<a@elsewhere.test>", "454 4.7.1 <a@elsewhere.test>: Relay access denied").await;
+}
+
+#[tokio::test]
+async fn a_stop_lets_a_message_in_and_nothing_after_it() {
+    let house = House::new().await;
+    let stopper = Stopper::new();
+    let connect = || house.connect_until(House::settings(Role::Relay), "192.0.2.1:999", None, stopper.stop());
+    let (mut busy, mut idle) = (connect(), connect());
+    for client in [&mut busy, &mut idle] {
+        client.greeted().await;
+        client.says("HELO c", "250").await;
+        client.says("MAIL FROM:<>", "250").await;
+        client.says("RCPT TO:<alice@example.test>", "250").await;
+    }
+    busy.says("DATA", "354").await;
+    busy.send(b"Subject: half").await;
+    stopper.request(Duration::from_secs(30));
+    assert_eq!(idle.over().await, format!("421 4.3.2 {HOST} Service shutting down"));
+    busy.says(" whole\r\n\r\n.", "250 2.0.0 Ok: queued as").await;
+    assert_eq!(busy.over().await, format!("421 4.3.2 {HOST} Service shutting down"));
+    assert!(house.inbox(house.alice).await[0].contains("Subject: half whole\r\n"));
 }

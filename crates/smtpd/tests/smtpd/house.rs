@@ -79,12 +79,17 @@ impl House {
 
     /// A connection, before its greeting.
     pub async fn connect(&self, settings: Settings, remote: &str, tls: Option<TlsServer>) -> Client {
+        self.connect_until(settings, remote, tls, Stop::never())
+    }
+
+    /// The same, until a stop.
+    pub fn connect_until(&self, settings: Settings, remote: &str, tls: Option<TlsServer>, stop: Stop) -> Client {
         let implicit = settings.implicit_tls;
         let smtpd = self.smtpd(settings);
         let (ours, theirs) = tokio::io::duplex(64 << 10);
         let local = SocketAddr::from(([127, 0, 0, 1], 25));
         let peer = Peer { remote: remote.parse().expect("an address"), local, service: "smtp", user: None };
-        let setup = Setup { tls, implicit, limits: Limits::default(), stop: Stop::never(), caps: Caps::new(10, 10), busy: "421 4.3.2 busy\r\n" };
+        let setup = Setup { tls, implicit, limits: Limits::default(), stop, caps: Caps::new(10, 10), busy: "421 4.3.2 busy\r\n" };
         let dialogue = smtpd.dialogue(&peer);
         let session = tokio::spawn(async move {
             let connection = Connection { stream: theirs, peer };

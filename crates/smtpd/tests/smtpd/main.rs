@@ -4,6 +4,7 @@ mod endings;
 mod house;
 mod lmtp;
 mod log;
+mod model;
 mod receiving;
 mod relaying;
 mod submission;
