@@ -281,7 +281,7 @@ impl Smtpd {
     pub fn dialogue(&self, peer: &net::Peer) -> Session {
         let local = peer.remote.ip().is_loopback() && peer.local.ip().is_loopback();
         let settings = if local { &self.0.trusting } else { &self.0.usual };
-        Session::new(settings.clone(), self.0.settings.implicit_tls, std::time::Instant::now())
+        Session::new(settings.clone(), self.0.settings.implicit_tls, tokio::time::Instant::now().into_std())
     }
 
     /// Serves one connection to its end: `move |talk| smtpd.clone().serve(talk)` for `net::serve`.
