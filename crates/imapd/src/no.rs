@@ -39,6 +39,11 @@ pub(crate) fn expunged() -> Tagged {
     Tagged::no("Some of the messages no longer exist").code(Code::ExpungeIssued)
 }
 
+/// Messages are in the index, but their octets can't be read.
+pub(crate) fn unreadable() -> Tagged {
+    Tagged::no("Some of the messages can't be read").code(Code::Corruption)
+}
+
 /// Of a body that could not be read or written.
 pub(crate) fn body(error: &bodies::Error) -> Tagged {
     tracing::error!(%error, "a body failed");

@@ -52,20 +52,20 @@ pub(crate) async fn serve(imapd: Imapd, conversation: net::Conversation<imap::Se
     if talk.answer(Answer::Done(greeting.into())).await.is_err() {
         return;
     }
-    let Some((identity, seat)) = visitor(&mut talk, &imapd).await else {
+    let Some((identity, seat, method)) = visitor(&mut talk, &imapd).await else {
         tracing::debug!(rip = %talk.address(), "left without a login");
         return;
     };
     let (service, rip, tls) = (talk.service(), talk.address(), talk.tls());
-    tracing::info!(service, user = %identity.login, %rip, tls, "login");
+    tracing::info!(service, user = %identity.login, %rip, method, tls, "login");
     let mut reader = Reader { talk, imapd, identity, selected: None, _seat: seat };
     let why = read(&mut reader).await;
     let broken = reader.talk.failure();
     tracing::info!(service, user = %reader.identity.login, %rip, broken, "logout: {why}");
 }
 
-/// Until a login: gives who it is, or `None` when the connection ends first.
-async fn visitor(talk: &mut Talk, imapd: &Imapd) -> Option<(Identity, Seat)> {
+/// Until a login: gives who it is and how it logged in, or `None` when the connection ends first.
+async fn visitor(talk: &mut Talk, imapd: &Imapd) -> Option<(Identity, Seat, String)> {
     let mut failures = 0;
     loop {
         let body = match talk.next().await? {
@@ -76,9 +76,13 @@ async fn visitor(talk: &mut Talk, imapd: &Imapd) -> Option<(Identity, Seat)> {
             }
             _ => continue, // nothing else is due, and the dialogue gives nothing else
         };
-        let is_login = matches!(body, CommandBody::Login(_) | CommandBody::Authenticate(_));
+        let method = match &body {
+            CommandBody::Login(_) => Some("LOGIN command".to_owned()),
+            CommandBody::Authenticate(authenticate) => Some(authenticate.mechanism.clone()),
+            _ => None,
+        };
         let tagged = match before_login(talk, imapd, body).await {
-            Ok(Step::LoggedIn(identity, seat)) => return Some((identity, seat)),
+            Ok(Step::LoggedIn(identity, seat)) => return Some((identity, seat, method.unwrap_or_default())),
             Ok(Step::Answered) => continue,
             Ok(Step::Left) | Err(Halt::Gone) => return None,
             Ok(Step::Said(tagged)) | Err(Halt::Answer(tagged)) => tagged,
@@ -95,8 +99,8 @@ async fn visitor(talk: &mut Talk, imapd: &Imapd) -> Option<(Identity, Seat)> {
             Err(Halt::Body(error)) => no::body(&error),
             Err(Halt::Torn) => return None,
         };
-        failures += u32::from(is_login);
-        if is_login && failures >= imapd.settings().login_failures {
+        failures += u32::from(method.is_some());
+        if method.is_some() && failures >= imapd.settings().login_failures {
             let bye = Response::Bye(None, "Too many failed logins".into());
             let _ = talk.answer(Answer::Close(Response::Batch(vec![bye, tagged.into()]))).await;
             return None;

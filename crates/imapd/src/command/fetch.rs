@@ -37,11 +37,12 @@ pub(super) async fn fetch(reader: &mut Reader, fetch: &Fetch) -> Outcome {
         true => set_seen(selected, &store, account, &chosen).await?,
         false => Vec::new(),
     };
-    let complete = Fetching::new(fetch, &store, account, selected, &seen).all(talk, &chosen).await?;
+    let worst = Fetching::new(fetch, &store, account, selected, &seen).all(talk, &chosen).await?;
     told(selected, fetch, &chosen, &seen);
-    Ok(match complete || fetch.uid {
-        true => Tagged::ok("FETCH completed"),
-        false => no::expunged(),
+    Ok(match worst {
+        Shown::Unreadable => no::unreadable(),
+        Shown::Gone if !fetch.uid => no::expunged(),
+        Shown::Gone | Shown::Whole => Tagged::ok("FETCH completed"),
     })
 }
 
@@ -67,6 +68,21 @@ fn told(selected: &mut Selected, fetch: &Fetch, chosen: &Chosen, seen: &[Uid]) {
     }
 }
 
+/// How much of a message could be shown; the worst is the greatest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Shown {
+    Whole,
+    /// Expunged elsewhere.
+    Gone,
+    /// Its file is missing or broken: the operator's to mend, and no reason to withhold the others.
+    Unreadable,
+}
+
+fn unreadable(message: &Message, error: &dyn std::fmt::Display) -> Shown {
+    tracing::error!(uid = %message.uid, %error, "a message can't be read");
+    Shown::Unreadable
+}
+
 /// One FETCH on its way.
 struct Fetching<'a> {
     fetch: &'a Fetch,
@@ -85,13 +101,13 @@ impl<'a> Fetching<'a> {
         Fetching { fetch, store, account, selected, seen, held: Vec::new(), held_octets: 0 }
     }
 
-    /// Whether all of the chosen messages were there.
-    async fn all(mut self, talk: &mut Talk, chosen: &Chosen) -> Result<bool, Halt> {
+    /// All of the chosen messages; says what befell the worst of them.
+    async fn all(mut self, talk: &mut Talk, chosen: &Chosen) -> Result<Shown, Halt> {
         let items = &self.fetch.items;
         let needs_row = items.iter().any(|item| !matches!(item, Item::Flags | Item::Uid));
-        let needs_structure = items.iter().any(|item| needs_structure(item));
+        let needs_structure = items.iter().any(needs_structure);
         let at_once = if needs_structure { STRUCTURES } else { ROWS };
-        let mut complete = true;
+        let mut worst = Shown::Whole;
         let mut messages = self.selected.view.messages(chosen);
         loop {
             let some: Vec<(u32, &Message)> = messages.by_ref().take(at_once).collect();
@@ -107,20 +123,35 @@ impl<'a> Fetching<'a> {
             };
             for (seq, message) in some {
                 let row = rows.binary_search_by_key(&message.uid, |row| row.row.uid).ok().and_then(|index| rows.get(index));
-                if needs_row && row.is_none() {
-                    complete = false;
-                    continue;
-                }
-                complete &= self.one(talk, seq, message, row).await?;
+                let shown = match needs_row && row.is_none() {
+                    true => Shown::Gone,
+                    false => self.one(talk, seq, message, row).await?,
+                };
+                worst = worst.max(shown);
             }
         }
         self.flush(talk).await?;
-        Ok(complete)
+        Ok(worst)
     }
 
-    /// One message; `false` if it is gone.
-    async fn one(&mut self, talk: &mut Talk, seq: u32, message: &Message, row: Option<&store::Message>) -> Result<bool, Halt> {
+    /// One message. What can't be shown of it stops neither the line that was begun nor the other messages.
+    async fn one(&mut self, talk: &mut Talk, seq: u32, message: &Message, row: Option<&store::Message>) -> Result<Shown, Halt> {
         let mut line = Line { seq, uid: message.uid, items: Vec::new(), begun: false, octets: 0 };
+        let shown = match self.fill(talk, &mut line, message, row).await {
+            Ok(shown) => shown,
+            Err(Halt::Store(error)) if !matches!(error, db::Error::Busy(_) | db::Error::Closed) => unreadable(message, &error),
+            Err(Halt::Body(error)) => unreadable(message, &error),
+            Err(halt) => return Err(halt),
+        };
+        match shown {
+            Shown::Whole => self.end(talk, line).await?,
+            _ if line.begun => talk.say(Response::FetchEnd).await?,
+            _ => {}
+        }
+        Ok(shown)
+    }
+
+    async fn fill(&mut self, talk: &mut Talk, line: &mut Line, message: &Message, row: Option<&store::Message>) -> Result<Shown, Halt> {
         let mut source = None;
         if self.fetch.uid && !self.fetch.items.contains(&Item::Uid) {
             line.items.push(FetchItem::Uid(message.uid));
@@ -132,22 +163,21 @@ impl<'a> Fetching<'a> {
             match (item, row) {
                 (Item::Uid, _) => line.items.push(FetchItem::Uid(message.uid)),
                 (Item::Flags, _) => line.items.push(self.flags(message)),
-                (_, None) => return Ok(false),
+                (_, None) => return Ok(Shown::Gone),
                 (Item::InternalDate, Some(row)) => line.items.push(FetchItem::InternalDate(row.internaldate)),
                 (Item::Size, Some(row)) => line.items.push(FetchItem::Size(row.size)),
                 (item, Some(row)) => {
                     if source.is_none() {
                         source = Source::open(self, item, row).await?;
                     }
-                    let Some(source) = &mut source else { return self.broken_off(talk, line).await };
-                    if !self.from_source(talk, &mut line, item, source).await? {
-                        return self.broken_off(talk, line).await;
+                    let Some(source) = &mut source else { return Ok(Shown::Gone) };
+                    if self.read_item(talk, line, item, source).await? == Shown::Gone {
+                        return Ok(Shown::Gone);
                     }
                 }
             }
         }
-        self.end(talk, line).await?;
-        Ok(true)
+        Ok(Shown::Whole)
     }
 
     fn flags(&self, message: &Message) -> FetchItem {
@@ -155,24 +185,16 @@ impl<'a> Fetching<'a> {
         FetchItem::Flags(FlagList { flags: message.flags, recent: message.recent, names })
     }
 
-    /// The message went in the middle of its line: what was begun is ended, what was not is not sent.
-    async fn broken_off(&mut self, talk: &mut Talk, line: Line) -> Result<bool, Halt> {
-        if line.begun {
-            talk.say(Response::FetchEnd).await?;
-        }
-        Ok(false)
-    }
-
-    /// An item that is made from the structure or the octets; `false` if the message is gone.
-    async fn from_source(&mut self, talk: &mut Talk, line: &mut Line, item: &Item, source: &mut Source) -> Result<bool, Halt> {
+    /// An item that is made from the structure or the octets.
+    async fn read_item(&mut self, talk: &mut Talk, line: &mut Line, item: &Item, source: &mut Source) -> Result<Shown, Halt> {
         let structure = source.structure.clone();
         match (item, structure) {
             (Item::Envelope, Some(structure)) => line.items.push(FetchItem::Envelope(Box::new(structure.envelope.clone()))),
             (Item::Body, Some(structure)) => line.items.push(FetchItem::Body(structure)),
             (Item::BodyStructure, Some(structure)) => line.items.push(FetchItem::BodyStructure(structure)),
-            (Item::Envelope | Item::Body | Item::BodyStructure, None) => return Ok(false),
+            (Item::Envelope | Item::Body | Item::BodyStructure, None) => return Ok(Shown::Gone),
             (item, structure) => {
-                let (Some(label), Some((section, partial))) = (item.label(), item.octets()) else { return Ok(true) };
+                let (Some(label), Some((section, partial))) = (item.label(), item.octets()) else { return Ok(Shown::Whole) };
                 let found = match structure {
                     Some(structure) => octets::locate(&section, &structure),
                     None => Octets::Range(0..source.size),
@@ -180,12 +202,12 @@ impl<'a> Fetching<'a> {
                 if source.reader.is_none() {
                     source.reader = self.store.read(self.account, self.selected.id, line.uid).await?;
                 }
-                let Some(reader) = &mut source.reader else { return Ok(false) };
+                let Some(reader) = &mut source.reader else { return Ok(Shown::Gone) };
                 self.octets(talk, line, label, found, partial, reader).await?;
             }
         }
         line.weigh();
-        Ok(true)
+        Ok(Shown::Whole)
     }
 
     /// Octets of the message: inside the line if they are few, else streamed.
@@ -231,7 +253,10 @@ impl<'a> Fetching<'a> {
         let mut items = std::mem::take(&mut line.items);
         line.octets = 0;
         if line.begun {
-            return Ok(if items.is_empty() { () } else { talk.say(Response::FetchItems(items)).await? });
+            if !items.is_empty() {
+                talk.say(Response::FetchItems(items)).await?;
+            }
+            return Ok(());
         }
         if items.is_empty() {
             items.push(FetchItem::Uid(line.uid)); // a line begins with an item

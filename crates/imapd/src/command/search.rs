@@ -40,7 +40,15 @@ pub(super) async fn search(reader: &mut Reader, search: &Search) -> Outcome {
                 // One that is gone matches nothing that must be looked up.
                 let Some(row) = row else { continue };
                 still_searching(talk, &mut last_said).await?;
-                *verdict = Some(look(&query, &store, account, selected, *seq, message, row).await?);
+                *verdict = match look(&query, &store, account, selected, *seq, message, row).await {
+                    Ok(verdict) => Some(verdict),
+                    Err(error @ (Halt::Body(_) | Halt::Store(db::Error::Engine(_)))) => {
+                        // One broken file shall not end the search of all others.
+                        tracing::error!(uid = %message.uid, %error, "a message can't be searched");
+                        Some(false)
+                    }
+                    Err(halt) => return Err(halt),
+                };
             }
         }
         let number = |(seq, message): &(u32, &Message)| if search.uid { message.uid.get() } else { *seq };

@@ -17,7 +17,8 @@ pub(super) async fn select(reader: &mut Reader, name: &MailboxName, read_only: b
         false => store.take_recent(account, opened.mailbox.id).await?,
     };
     let selected = Selected::new(&opened, recent_from, read_only);
-    let mailbox = &opened.mailbox;
+    let mailbox = opened.mailbox.clone();
+    drop(opened); // nothing big is held while the client is told
     let mut lines = vec![
         Response::Flags(selected.flags()),
         selected.permanent_flags(),

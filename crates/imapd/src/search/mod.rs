@@ -158,7 +158,7 @@ fn judge(test: &Test, facts: &Facts<'_>) -> Option<bool> {
 
 /// The days as written, without regard to time and zone.
 fn compare(date: Date, day: Day) -> Ordering {
-    date.civil_day().cmp(&(i32::from(day.year), day.month, day.day))
+    date.civil_day().cmp(&(day.year, day.month, day.day))
 }
 
 /// Of a missing or unreadable date: `Some(None)`, which matches no day.

@@ -134,3 +134,29 @@ async fn thousands_of_messages_are_fetched_in_chunks() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_file_withholds_no_other_message() {
+    on_every_engine(settings(), |world| async move {
+        for n in 1..=3 {
+            world.deliver("INBOX", format!("Subject: {n}\r\n\r\nbody {n}\r\n").as_bytes()).await;
+        }
+        store::settle::settle(&world.store).await.unwrap();
+        let home = world.store.home(world.alice).await.unwrap();
+        let folder = world.store.bodies().folder(&home, "").unwrap();
+        let directory = std::path::PathBuf::from(folder.display().to_string());
+        let file = ["new", "cur"].iter().flat_map(|sub| std::fs::read_dir(directory.join(sub)).unwrap()).map(|entry| entry.unwrap().path());
+        let file = file.into_iter().find(|path| path.to_string_lossy().contains("U=2")).expect("the file of UID 2");
+        let aside = directory.join("tmp/aside");
+        std::fs::rename(&file, &aside).unwrap();
+        let mut client = Client::login(world.connect("127.0.0.1:1"), "alice").await;
+        client.command("SELECT INBOX").await;
+        let answer = client.command("FETCH 1:3 (UID BODY.PEEK[TEXT])").await;
+        assert!(answer[0].contains("body 1") && answer[1].contains("body 3"), "{answer:?}");
+        assert!(answer[2].starts_with("x NO [CORRUPTION]"), "{answer:?}");
+        assert_eq!(client.command("SEARCH BODY body").await[0], "* SEARCH 1 3");
+        std::fs::rename(&aside, &file).unwrap();
+        assert_eq!(client.command("SEARCH BODY body").await[0], "* SEARCH 1 2 3");
+    })
+    .await;
+}

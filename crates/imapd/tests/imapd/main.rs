@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod client;
+mod model;
 mod sessions;
 mod transcript;
 mod transcripts;
