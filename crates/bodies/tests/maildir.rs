@@ -546,6 +546,55 @@ async fn a_full_disk_is_told_and_leaves_nothing() {
     folder.place(sealed.source(), name, "", 0).await.expect("placed once there is room");
 }
 
+/// What the file system has sent to its disk when the power goes: a copy of the image under a loop mount, mounted again.
+/// Controls: what was not sealed or not synced must be seen to be lost, else the test could not tell.
+#[tokio::test]
+async fn what_is_sealed_or_synced_survives_the_loss_of_power() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (image, copy, disk, after) = (root.path().join("image"), root.path().join("copy"), root.path().join("disk"), root.path().join("after"));
+    fs::File::create(&image).and_then(|file| file.set_len(32 << 20)).expect("an image");
+    fs::create_dir_all(&disk).and_then(|()| fs::create_dir_all(&after)).expect("mount points");
+    let run = |program: &str, args: &[&std::ffi::OsStr]| Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    let mount = |image: &Path, at: &Path| run("mount", &["-o".as_ref(), "loop".as_ref(), image.as_os_str(), at.as_os_str()]);
+    if !run("mkfs.ext4", &["-q".as_ref(), image.as_os_str()]) || !mount(&image, &disk) {
+        eprintln!("skipped: what_is_sealed_or_synced_survives_the_loss_of_power (needs the right to mount a loop device)");
+        return;
+    }
+    let _disk = Unmount(disk.clone());
+    let bodies = open(&disk);
+    let home = Home::from(disk.join("mail/alice"));
+    let folder = bodies.folder(&home, "").expect("a folder");
+    let message = long(200_000);
+
+    let mut draft = bodies.draft();
+    draft.write(&message).await.expect("written");
+    let sealed = draft.sealed().await.expect("sealed");
+    let other = sealed.others(1).await.expect("linked").remove(0);
+    let synced = sealed.file_name(SEC, 1);
+    folder.place(sealed.source(), synced.clone(), "", 0).await.expect("placed");
+    bodies.sync(&[home]).await.expect("synced");
+    let unsynced = other.file_name(SEC, 2);
+    folder.place(other.source(), unsynced.clone(), "", 0).await.expect("placed");
+    let mut draft = bodies.draft();
+    draft.write(&message).await.expect("written");
+    let late = draft.sealed().await.expect("sealed after the sync");
+    let linked = late.others(1).await.expect("linked").remove(0);
+    let mut unsealed = bodies.draft();
+    unsealed.write(&message).await.expect("written");
+
+    fs::copy(&image, &copy).expect("the power is lost");
+    assert!(mount(&copy, &after), "the journal is replayed");
+    let _after = Unmount(after.clone());
+    for name in [sealed.name(), other.name(), late.name(), linked.name()] {
+        assert!(fs::read(after.join("spool").join(name.to_string())).expect("sealed, so durable") == message);
+    }
+    let placed = |name: &FileName| fs::metadata(after.join("mail/alice/new").join(name.to_string())).map_or(0, |file| file.len());
+    assert_eq!(placed(&synced), synced.size, "synced, so durable");
+    assert!(placed(&unsynced) < unsynced.size, "control: without a sync it is lost");
+    let whole = files(&after.join("spool")).iter().filter(|path| fs::metadata(path).is_ok_and(|file| file.len() == message.len() as u64)).count();
+    assert_eq!(whole, 4, "control: an unsealed draft is lost");
+}
+
 struct Unmount(PathBuf);
 
 impl Drop for Unmount {

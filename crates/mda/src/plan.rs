@@ -14,7 +14,8 @@ use store::{AccountId, Deposit, Deposited, Refused};
 use crate::status::{Verdict, of_refusal};
 use crate::{Delivery, Destination, Error, log, prefix};
 
-/// How often one message is planned again after refusals: detail → INBOX, then → queue, then it must do.
+/// How often a mailbox that is not there becomes INBOX: a refusal names one, and each costs a commit that is rolled back.
+/// After that the local recipients go to the queue, where each has its own commit.
 const ROUNDS: usize = 4;
 
 /// What bounds a plan.
@@ -162,8 +163,8 @@ impl Plan {
             }
             drop(bodies);
             plan = match store::refused(&error) {
-                Some(refused) if round < ROUNDS => again.after(refused, error.clone())?.plan().await?,
-                _ => return Err(error.into()),
+                Some(refused) => again.after(refused, error.clone(), round)?.plan().await?,
+                None => return Err(error.into()),
             };
             round += 1;
         }
@@ -224,9 +225,11 @@ impl Again {
         Enqueue { flags: *flags, envid: envid.clone(), account: account.map(AccountId::get), origin: origin.clone(), ..enqueue }
     }
 
-    /// What to do instead of what the store refused.
-    fn after(mut self, refused: &Refused, error: db::Error) -> Result<Again, Error> {
-        if let Refused::NoSuchMailbox(name) = refused {
+    /// What to do instead of what the store refused. Ends: a plan without deposits is not refused by the store.
+    fn after(mut self, refused: &Refused, error: db::Error, round: usize) -> Result<Again, Error> {
+        if let Refused::NoSuchMailbox(name) = refused
+            && round < ROUNDS
+        {
             let mut changed = false;
             for delivery in &mut self.to {
                 if let Destination::Mailbox { mailbox, .. } = &mut delivery.to

@@ -1,4 +1,5 @@
-//! What is asked of `route`: where an address leads, one step at a time.
+//! What is asked of `route`: where an address leads, one step at a time. A trait, so that deliveries can be tested with
+//! a table of addresses.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -30,5 +31,17 @@ pub trait Routes: Send + Sync + 'static {
 impl<R: Routes> Routes for Arc<R> {
     async fn next(&self, address: &Address) -> Result<Routed, db::Error> {
         R::next(self, address).await
+    }
+}
+
+impl Routes for route::Router {
+    async fn next(&self, address: &Address) -> Result<Routed, db::Error> {
+        Ok(match route::Router::next(self, address).await? {
+            route::Next::Mailbox { account, address, detail } => Routed::Mailbox { account, address, detail },
+            route::Next::Alias(targets) => Routed::Alias(targets),
+            route::Next::Remote { hop, .. } => Routed::Remote(hop),
+            route::Next::Later(why) => Routed::Later(why),
+            route::Next::Unknown(_) => Routed::Unknown,
+        })
     }
 }

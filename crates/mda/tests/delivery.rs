@@ -233,6 +233,21 @@ async fn a_detail_is_a_mailbox_if_there_is_one() {
 }
 
 #[tokio::test]
+async fn details_that_lead_nowhere_cost_nobody_the_mail() {
+    on_every_engine(|world| async move {
+        for (name, targets) in [("a", "alice+1"), ("b", "bob+2"), ("c", "alice+3"), ("d", "bob+4"), ("e", "bob+5")] {
+            world.directory.alias(&format!("{name}@example.test"), &[&format!("{targets}@example.test")]);
+        }
+        let names = ["a", "b", "c", "d", "e"].map(|name| format!("{name}@example.test"));
+        world.send(MAIL, &names.each_ref().map(String::as_str)).await;
+        assert!(world.try_all(NOW).await.iter().all(|tried| *tried == Tried::Done));
+        assert!(!world.read(world.alice, "INBOX").await.is_empty() && !world.read(world.bob, "INBOX").await.is_empty());
+        assert_eq!(world.queued().await.len(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn over_quota_waits_in_the_queue_and_is_delivered_once() {
     on_every_engine(|world| async move {
         for bytes in [MAIL.to_vec(), large(100_000)] {
@@ -410,6 +425,38 @@ async fn a_commit_outlives_its_caller() {
             }
         }
         assert!(world.read(world.alice, "INBOX").await[0].ends_with("and a line more of it\r\n"), "the body is still there");
+    })
+    .await;
+}
+
+/// With the directory of the store itself and the real router, from the first step to the runner.
+#[tokio::test]
+async fn the_directory_of_the_store_leads_the_way() {
+    on_every_engine(|world| async move {
+        let settings = route::Settings { hostname: "mx.example.test".into(), delimiter: "+".into(), relayhost: "[smart]".into(), ..route::Settings::default() };
+        let router = route::Router::new(world.store.clone(), settings);
+        world.store.create_mailbox(world.alice, &MailboxName::new("work").unwrap(), None).await.unwrap();
+        world.store.set_alias("team@example.test", &[at("alice+work@example.test"), at("bob@example.test"), at("far@example.net")]).await.unwrap();
+        let deliveries = async |address: &str| match expand(&router, &Recipient::new(at(address))).await.unwrap() {
+            Expanded::Deliveries(deliveries) => deliveries,
+            other => panic!("{address}: {other:?}"),
+        };
+        let to = [deliveries("team@example.test").await, deliveries("postmaster@example.test").await].concat();
+        let plan = Plan::for_message(world.message(MAIL).await, to, NOW, Limits::default()).await.unwrap();
+        plan.commit(world.store.db()).await.unwrap();
+        assert_eq!((world.read(world.alice, "work").await.len(), world.read(world.alice, "INBOX").await.len(), world.read(world.bob, "INBOX").await.len()), (1, 1, 1));
+        let queued = world.queued().await;
+        assert_eq!(queued[0].recipients[0].route, queue::Route::Remote("[smart]".into()));
+        assert_eq!(expand(&router, &Recipient::new(at("nobody@example.test"))).await.unwrap(), Expanded::Unknown);
+
+        world.store.set_quota(world.bob, Some(1)).await.unwrap();
+        let plan = Plan::for_message(world.message(MAIL).await, deliveries("bob@example.test").await, NOW, Limits::default()).await.unwrap();
+        let id = plan.commit(world.store.db()).await.unwrap().id;
+        world.store.set_quota(world.bob, None).await.unwrap();
+        let runner = Runner::new(world.store.clone(), router.clone(), Limits::default());
+        let message = queue::show(world.store.db(), id).await.unwrap().unwrap();
+        assert_eq!(runner.attempt(&message, &message.recipients[0], NOW).await, Tried::Done);
+        assert_eq!(world.read(world.bob, "INBOX").await.len(), 2);
     })
     .await;
 }
