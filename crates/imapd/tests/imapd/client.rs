@@ -2,23 +2,33 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Longer than anything takes; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A byte stream of any kind.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 pub struct Client {
-    stream: DuplexStream,
+    stream: Box<dyn Stream>,
     read: Vec<u8>,
 }
 
 impl Client {
-    pub fn new(stream: DuplexStream) -> Client {
-        Client { stream, read: Vec::new() }
+    pub fn new(stream: impl Stream + 'static) -> Client {
+        Client { stream: Box::new(stream), read: Vec::new() }
+    }
+
+    /// The stream, when nothing more was read than asked for.
+    pub fn into_stream(self) -> Box<dyn Stream> {
+        assert!(self.read.is_empty(), "unread: {}", shown(&self.read));
+        self.stream
     }
 
     /// Past the greeting and logged in.
-    pub async fn login(stream: DuplexStream, user: &str) -> Client {
+    pub async fn login(stream: impl Stream + 'static, user: &str) -> Client {
         let mut client = Client::new(stream);
         client.response().await.expect("a greeting");
         let answer = client.command(&format!("LOGIN {user}@example.test secret")).await;

@@ -5,6 +5,7 @@ mod bodies;
 mod client;
 mod model;
 mod sessions;
+mod tls;
 mod transcript;
 mod transcripts;
 mod world;

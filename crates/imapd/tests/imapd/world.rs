@@ -9,7 +9,7 @@ use auth::{Auth, AuthSettings, PlaintextAuth};
 use bodies::{Bodies, MailLocation};
 use imapd::{Imapd, Settings};
 use mail::{Address, Date, MailboxName};
-use net::{Caps, Connection, Limits, Peer, Setup, Stopper};
+use net::{Caps, Connection, Limits, Peer, Setup, Stopper, TlsServer};
 use store::{AccountId, Deposit, Store};
 use tokio::io::DuplexStream;
 
@@ -18,6 +18,8 @@ pub struct World {
     pub alice: AccountId,
     pub imapd: Imapd,
     pub stopper: Stopper,
+    /// A certificate, for tests that need one.
+    pub tls: Option<TlsServer>,
     pub engine: &'static str,
 }
 
@@ -31,7 +33,7 @@ impl World {
         let address = |text: &str| -> SocketAddr { text.parse().unwrap() };
         let peer = Peer { remote: address(from), local: address("127.0.0.1:143"), service: "imap", user: None };
         let setup = Setup {
-            tls: None,
+            tls: self.tls.clone(),
             implicit: false,
             limits: Limits::default(),
             stop: self.stopper.stop(),
@@ -82,7 +84,7 @@ where
         store.add_account(&address("bob@example.test"), &record, Some(2000)).await.unwrap();
         let auth = Auth::new(store.clone(), AuthSettings { failure_delay: Duration::ZERO, ..AuthSettings::default() }).unwrap();
         let imapd = Imapd::new(store.clone(), auth, settings.clone());
-        test(Arc::new(World { store: store.clone(), alice, imapd, stopper: Stopper::new(), engine: fresh.engine })).await;
+        test(Arc::new(World { store: store.clone(), alice, imapd, stopper: Stopper::new(), tls: None, engine: fresh.engine })).await;
         assert_eq!(store::check::rows(&store).await.unwrap(), [], "{} before settling", fresh.engine);
         store::settle::settle(&store).await.unwrap();
         assert_eq!(store::check::rows(&store).await.unwrap(), [], "{} settled", fresh.engine);
