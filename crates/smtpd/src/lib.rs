@@ -28,7 +28,6 @@ mod settings;
 mod tally;
 mod transaction;
 mod visit;
-mod ways;
 
 pub use settings::{Role, Settings};
 pub use visit::Smtpd;

@@ -35,7 +35,7 @@ pub(crate) async fn judge(visit: &Visit, to: &ForwardPath, places: usize) -> Res
     let class = service.router().class(&address).await.map_err(failed)?;
     may_send(visit, class, &address)?;
     let asked = mda::Recipient::new(address.clone());
-    let expanded = mda::expand(&service.ways, &asked).await.map_err(failed)?;
+    let expanded = mda::expand(service.router(), &asked).await.map_err(failed)?;
     let deliveries = deliveries(expanded, asked, class, service.settings.outbound)?;
     if places.saturating_add(deliveries.len()) > PLACES {
         return Err(Reply::fixed(452, Status(4, 5, 3), "Error: too many recipients"));

@@ -3,7 +3,6 @@
 use crate::peer::PeerName;
 use crate::settings::{Role, Settings};
 use crate::tally::Tally;
-use crate::ways::Ways;
 use crate::{login, transaction};
 use auth::{Auth, Identity};
 use dialogue::{Answer, Ended, Event};
@@ -51,7 +50,7 @@ pub(crate) struct Service {
     pub settings: Settings,
     pub store: store::Store,
     auth: Option<Auth>,
-    pub ways: Ways,
+    router: Router,
     /// For clients that may send a password without TLS.
     trusting: Arc<smtp::Settings>,
     usual: Arc<smtp::Settings>,
@@ -77,7 +76,7 @@ impl Service {
     }
 
     pub fn router(&self) -> &Router {
-        &self.ways.0
+        &self.router
     }
 }
 
@@ -274,7 +273,7 @@ impl Smtpd {
             ..settings.smtp.clone()
         };
         let trusting = smtp::Settings { auth_in_clear: settings.plaintext_auth == auth::PlaintextAuth::Loopback, ..usual.clone() };
-        Smtpd(Arc::new(Service { settings, store, auth, ways: Ways(router), trusting: Arc::new(trusting), usual: Arc::new(usual) }))
+        Smtpd(Arc::new(Service { settings, store, auth, router, trusting: Arc::new(trusting), usual: Arc::new(usual) }))
     }
 
     /// The language for one client: `move |peer| smtpd.dialogue(peer)` for `net::serve`.
