@@ -67,7 +67,8 @@ for starttls in (False, True):
     # Copy, expunge, and the count elsewhere.
     ok(imap.copy("1:2", f'"{folder}/Below"'))
     ok(imap.store("1:2", "+FLAGS", r"(\Deleted)"))
-    assert ok(imap.expunge()) == [b"1", b"1"]
+    told = ok(imap.expunge())
+    assert told in ([b"1", b"1"], [b"2", b"1"]), told
     assert ok(imap.search(None, "ALL")) == [b"1"]
     status = ok(imap.status(f'"{folder}/Below"', "(MESSAGES UNSEEN UIDNEXT)"))[0]
     assert b"MESSAGES 2" in status and b"UNSEEN 1" in status and b"UIDNEXT 3" in status, status

@@ -97,7 +97,7 @@ fn an_unsound_configuration_is_78_with_file_and_line() {
     for bad in ["message_size_limit = many", "smtpd_recipient_restrictions = permit_everything_please", "port_offset = -1"] {
         let line = configured.set(bad);
         let (parameter, _) = bad.split_once(' ').expect("a parameter");
-        let place = format!("main.cf:{line}");
+        let place = format!("main.cf, line {line}:");
         for command in [&["serve"][..], &["user", "list"]] {
             configured.run(command).refused(78, &[parameter, &place]);
         }

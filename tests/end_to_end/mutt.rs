@@ -17,7 +17,8 @@ const SECONDS: &str = "60";
 #[track_caller]
 fn mutt(directory: &Path, settings: &str, mailbox: &str, keys: &str) -> String {
     let settings = format!(
-        "set confirmappend=no confirmcreate=no delete=yes move=no mark_old=no quit=yes wait_key=no postponed=/dev/null record=''\n\
+        "set confirmappend=no confirmcreate=no delete=yes resolve=no move=no mark_old=no quit=yes wait_key=no postponed=/dev/null record=''\n\
+         set folder=. \n\
          set header_cache='' message_cachedir='' certificate_file=/dev/null ssl_verify_host=yes\n{settings}\npush '{keys}'\n"
     );
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/mutt.py");
@@ -75,7 +76,8 @@ fn the_printed_line_of_mutt_works_as_it_stands() {
     let [line] = &demo.to_paste("mutt")[..] else { panic!("{:?}", demo.server.said) };
     // A shell takes the line apart; our own settings and keys come in between.
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/mutt.py");
-    let keys = "set quit=yes\npush '<pipe-message>cat >piped<enter><quit>'\nset wait_key=no delete=no move=no\n";
+    // Without a folder, mutt's first visit asks whether to make ~/Mail.
+    let keys = "set folder=. quit=yes\npush '<pipe-message>cat >piped<enter><quit>'\nset wait_key=no delete=no move=no\n";
     let wrapped = line.replacen("mutt ", &format!("exec python3 {script} {SECONDS} {} \"$KEYS\" mutt ", scratch.path().display()), 1);
     let mut command = Command::new("sh");
     let screen = client::run_command(command.args(["-c", &wrapped]).env("KEYS", keys)).ok();
@@ -95,7 +97,7 @@ fn mutt_reads_the_maildir_itself() {
     let folder = demo.configured().maildir("bob");
     let files = || maildir::read(&folder).ok().filter(|files| files.len() == 3);
     within(Duration::from_secs(30), "three files", files);
-    let keys = "<jump>3<enter><pipe-message>cat >piped<enter><exit>";
+    let keys = "<search>~s Welcome<enter><pipe-message>cat >piped<enter><exit>";
     let screen = mutt(scratch.path(), "set read_only=yes sort=subject", folder.to_str().expect("UTF-8"), keys);
     let piped = std::fs::read_to_string(scratch.path().join("piped")).unwrap_or_else(|error| panic!("{error}:\n{screen}"));
     assert!(piped.contains("Subject: Welcome"), "{piped}\n{screen}");

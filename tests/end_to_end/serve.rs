@@ -35,7 +35,7 @@ fn it_says_where_it_listens_and_then_that_it_is_ready() {
 
 #[test]
 fn a_second_one_on_the_same_store_says_so_and_exits() {
-    let Fresh { configured, .. } = fresh();
+    let Fresh { configured, offset: _held, _directory } = fresh();
     let first = Server::serve(&configured, &["--only", "imap,smtp"]);
     configured.run(&["serve", "--only", "imap"]).refused(69, &["imap", "another process"]);
     // Other services of the same store are welcome.
@@ -46,7 +46,7 @@ fn a_second_one_on_the_same_store_says_so_and_exits() {
 
 #[test]
 fn two_processes_of_one_store_are_one_system() {
-    let Fresh { configured, .. } = fresh();
+    let Fresh { configured, offset: _held, _directory } = fresh();
     configured.set("plaintext_auth = loopback");
     configured.add_user("carol@example.test", "a long password");
     let taking = Server::serve(&configured, &["--only", "smtp,upkeep"]);
@@ -72,7 +72,7 @@ fn a_taken_port_is_named() {
 
 #[test]
 fn a_bad_certificate_stops_the_start() {
-    let Fresh { configured, .. } = fresh();
+    let Fresh { configured, offset: _held, _directory } = fresh();
     let (cert, key) = (configured.directory.join("certs/server.pem"), configured.directory.join("certs/server.key"));
     let good = std::fs::read(&cert).expect("a certificate");
     std::fs::write(&cert, "not a certificate\n").expect("a file");
@@ -84,7 +84,7 @@ fn a_bad_certificate_stops_the_start() {
 
 #[test]
 fn a_free_port_is_taken_when_asked_for() {
-    let Fresh { configured, .. } = fresh();
+    let Fresh { configured, offset: _held, _directory } = fresh();
     configured.set("imap_listen = 127.0.0.1:0");
     let server = Server::serve(&configured, &["--only", "imap"]);
     assert_ne!(server.address("imap").port(), 0);
@@ -93,7 +93,7 @@ fn a_free_port_is_taken_when_asked_for() {
 
 #[test]
 fn commands_work_while_it_runs() {
-    let Fresh { configured, .. } = fresh();
+    let Fresh { configured, offset: _held, _directory } = fresh();
     configured.set("plaintext_auth = loopback");
     let server = Server::serve(&configured, &[]);
     configured.add_user("carol@example.test", "a long password");

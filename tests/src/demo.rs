@@ -41,6 +41,11 @@ impl Demo {
         Demo::start_in(directory, offset)
     }
 
+    /// Starts one that has ended again, over what it left.
+    pub fn after_its_end(self) -> Demo {
+        Demo::start_in(self.directory, self.offset)
+    }
+
     /// Where `demo.json` is.
     pub fn file(&self) -> PathBuf {
         self.directory.path().join("demo.json")
@@ -49,6 +54,11 @@ impl Demo {
     /// The commands on its configuration.
     pub fn configured(&self) -> Configured {
         Configured { directory: self.directory.path().join("config") }
+    }
+
+    /// Where it logs.
+    pub fn log(&self) -> PathBuf {
+        self.directory.path().join("mail.log")
     }
 
     /// The port of a service.

@@ -23,7 +23,7 @@ pub struct Server {
     pub at: HashMap<String, SocketAddr>,
     /// What it said on stdout until now.
     pub said: Vec<String>,
-    stderr: PathBuf,
+    logs: [PathBuf; 2],
 }
 
 impl Server {
@@ -45,11 +45,11 @@ impl Server {
         server
     }
 
-    /// Starts `command`, which serves, without waiting; its log goes to `directory/stderr`.
+    /// Starts `command`, which serves, without waiting; its stderr goes to `directory/stderr`.
     pub fn starting(mut command: Command, directory: &Path) -> Server {
-        let stderr = directory.join("stderr");
-        let log = File::options().create(true).append(true).open(&stderr).expect("a file for stderr");
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("posthouse");
+        let (stderr, log) = (directory.join("stderr"), directory.join("mail.log"));
+        let complaints = File::options().create(true).append(true).open(&stderr).expect("a file for stderr");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints).spawn().expect("posthouse");
         let (sender, lines) = channel();
         let out = BufReader::new(child.stdout.take().expect("a pipe"));
         std::thread::spawn(move || {
@@ -60,7 +60,7 @@ impl Server {
                 }
             }
         });
-        Server { child, lines, at: HashMap::new(), said: Vec::new(), stderr }
+        Server { child, lines, at: HashMap::new(), said: Vec::new(), logs: [stderr, log] }
     }
 
     /// Waits for a line that begins with `start`, and gives it.
@@ -101,9 +101,10 @@ impl Server {
         *self.at.get(service).unwrap_or_else(|| panic!("{service} does not listen: {:?}", self.said))
     }
 
-    /// What it wrote to stderr until now.
+    /// What it wrote to stderr until now, and to the log that the demo keeps beside it.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.stderr).unwrap_or_default()).into_owned()
+        let read = |path: &PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+        self.logs.iter().map(read).collect()
     }
 
     /// Sends a signal.
@@ -144,7 +145,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
-            eprintln!("--- stderr of the server ---\n{}", self.log());
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines.len().saturating_sub(200);
+            eprintln!("--- log of the server ---\n{}", lines[last..].join("\n"));
         }
     }
 }

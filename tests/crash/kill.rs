@@ -1,0 +1,84 @@
+//! `kill -9` under load.
+
+use std::time::Duration;
+
+use house_tests::{client, long, skip};
+
+use crate::eager;
+use crate::world::{RECOVERY, World};
+
+const ALL: &str = "smtp,imap,queue,upkeep";
+
+fn rounds() -> usize {
+    if long() { 20 } else { 3 }
+}
+
+/// How many are acknowledged before the kill in round `n`: early, in the middle, late.
+fn enough(n: usize) -> usize {
+    [5, 60, 240, 25, 120][n % 5]
+}
+
+fn survives(world: &mut World) {
+    for n in 0..rounds() {
+        let mut server = world.serve(ALL);
+        let acknowledged = world.load_until(server.address("smtp"), enough(n), || server.kill());
+        let server = world.serve(ALL);
+        let faults = world.faults(&server, RECOVERY);
+        assert_eq!(faults, Vec::<String>::new(), "round {n}, {acknowledged} acknowledged; stderr:\n{}", server.log());
+        server.stop();
+        assert_eq!(world.check(), Vec::<String>::new(), "round {n}");
+    }
+}
+
+#[test]
+fn killed_on_sqlite_nothing_acknowledged_is_lost_or_doubled() {
+    let directory = tempfile::tempdir().expect("a directory");
+    survives(&mut World::new(directory.path(), None));
+}
+
+#[test]
+fn killed_on_postgresql_nothing_acknowledged_is_lost_or_doubled() {
+    let name = "killed_on_postgresql_nothing_acknowledged_is_lost_or_doubled";
+    let Ok(server) = std::env::var("POSTHOUSE_TEST_POSTGRES") else {
+        return skip(name, "POSTHOUSE_TEST_POSTGRES names no server");
+    };
+    if !client::installed(name, &["psql"]) {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let database = format!("crash_{}", std::process::id());
+    client::run("psql", &["-q", &server, "-c", &format!("CREATE DATABASE {database}")]).ok();
+    let (head, _) = server.rsplit_once('/').expect("postgres://HOST/DATABASE");
+    survives(&mut World::new(directory.path(), Some(&format!("{head}/{database}"))));
+}
+
+#[test]
+fn control_250_before_commit_is_found() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut world = World::new(directory.path(), None);
+    let mut server = world.serve(ALL);
+    let through = eager::before(server.address("smtp"));
+    world.load_until(through, 60, || server.kill());
+    let server = world.serve(ALL);
+    let faults = world.faults(&server, Duration::ZERO);
+    assert!(faults.iter().any(|fault| fault.starts_with("IMAP") && fault.contains("lost")), "250 came before the COMMIT, and nobody noticed: {faults:?}");
+}
+
+#[test]
+fn control_recovery_skipped_is_found() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut world = World::new(directory.path(), None);
+    // A kill may by chance come when nothing is left to place.
+    for _ in 0..10 {
+        let mut server = world.serve(ALL);
+        world.load_until(server.address("smtp"), 60, || server.kill());
+        let server = world.serve("smtp,imap");
+        let faults = world.faults(&server, Duration::from_millis(500));
+        assert!(!faults.iter().any(|fault| fault.starts_with("IMAP: ")), "{faults:?}");
+        if faults.iter().any(|fault| fault.starts_with("Maildir") && fault.contains("lost")) {
+            return;
+        }
+        server.stop();
+    }
+    panic!("recovery was skipped ten times, and nobody noticed");
+}
