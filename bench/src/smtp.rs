@@ -38,7 +38,7 @@ pub struct Options {
 
 pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let options = Arc::new(options);
-    let before = options.maildirs.as_deref().map(messages).unwrap_or_default();
+    let before = options.maildirs.as_deref().map(|directory| messages(directory, options.recipients)).unwrap_or_default();
     let (started, next) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
     let mut tasks = Vec::new();
     for _ in 0..options.sessions {
@@ -62,7 +62,7 @@ pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     }
     let acknowledged = started.elapsed().as_secs_f64();
     let settled = match &options.maildirs {
-        Some(directory) => Some(wait(directory, before + options.count, started).await?),
+        Some(directory) => Some(wait(directory, before + options.count, options.recipients, started).await?),
         None => None,
     };
     times.sort_by(f64::total_cmp);
@@ -118,22 +118,26 @@ async fn expect(stream: &mut BufReader<TcpStream>, code: &str) -> std::io::Resul
 }
 
 /// Seconds from `started` until `count` messages lie there.
-async fn wait(directory: &Path, count: usize, started: Instant) -> std::io::Result<f64> {
-    while messages(directory) < count {
+async fn wait(directory: &Path, count: usize, recipients: usize, started: Instant) -> std::io::Result<f64> {
+    while messages(directory, recipients) < count {
         if started.elapsed() > PATIENCE {
-            return Err(std::io::Error::other(format!("only {} of {count} messages in the Maildirs", messages(directory))));
+            return Err(std::io::Error::other(format!("only {} of {count} messages in the Maildirs", messages(directory, recipients))));
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// Files in `new` and `cur` of all Maildirs below.
-fn messages(directory: &Path) -> usize {
+/// Files in `new` and `cur` of all Maildirs below. Where they lie is looked up until there are as many as `recipients`: servers
+/// make them at the first message.
+fn messages(directory: &Path, recipients: usize) -> usize {
     thread_local!(static KNOWN: std::cell::RefCell<HashMap<PathBuf, Vec<PathBuf>>> = std::cell::RefCell::default());
     KNOWN.with_borrow_mut(|known| {
-        let leaves = known.entry(directory.to_owned()).or_insert_with(|| leaves(directory, 0));
-        leaves.iter().filter_map(|leaf| std::fs::read_dir(leaf).ok()).map(Iterator::count).sum()
+        let found = known.entry(directory.to_owned()).or_default();
+        if found.len() < 2 * recipients {
+            *found = leaves(directory, 0);
+        }
+        found.iter().filter_map(|leaf| std::fs::read_dir(leaf).ok()).map(Iterator::count).sum()
     })
 }
 

@@ -18,7 +18,6 @@ mod log;
 mod serve;
 mod setup;
 mod tool;
-mod ways;
 
 use std::process::ExitCode;
 

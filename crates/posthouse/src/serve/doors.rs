@@ -8,7 +8,7 @@ use crate::failure::{Code, Failure};
 use crate::house::House;
 
 /// Binds every address of every wanted service, and says so.
-pub fn open(house: &House, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Listener>, Failure> {
+pub fn open(house: &House, wanted: &dyn Fn(&str) -> bool, tls: bool) -> Result<Vec<Listener>, Failure> {
     let mut doors = Vec::new();
     for service in SERVICES.into_iter().filter(|service| wanted(service)) {
         for listen in house.config.listens(service) {
@@ -17,7 +17,7 @@ pub fn open(house: &House, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Listener
                 Listen::Unix(path) => At::Unix { path: path.clone(), mode: 0o666 },
             };
             let door = Listener::bind(&at, service).map_err(|error| Failure::new(Code::Unavailable, service, error))?;
-            say(&format!("posthouse: listening {service} {} {}", door.at(), security(service)))?;
+            say(&format!("posthouse: listening {service} {} {}", door.at(), security(service, tls)))?;
             doors.push(door);
         }
     }
@@ -25,9 +25,11 @@ pub fn open(house: &House, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Listener
 }
 
 /// How a service's connections are secured.
-fn security(service: &str) -> &'static str {
+fn security(service: &str, tls: bool) -> &'static str {
     match service {
         "submissions" | "imaps" | "pop3s" => "tls",
+        "lmtp" => "plain",
+        _ if !tls => "plain",
         _ => "starttls",
     }
 }

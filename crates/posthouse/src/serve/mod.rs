@@ -14,7 +14,7 @@ use crate::failure::{Code, Failure};
 use crate::house::{self, House};
 
 /// Every service there is to serve, in the order of the manual.
-pub const SERVICES: [&str; 9] = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "queue", "upkeep"];
+pub const SERVICES: [&str; 10] = ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "queue", "upkeep"];
 
 /// What `serve` is told.
 #[derive(Args, Clone, Debug, Default)]
@@ -56,7 +56,7 @@ where
     let held = signals::hold(house, &wanted)?;
     let settings = AuthSettings { default_domain: default_domain(house).await?, ..AuthSettings::default() };
     let auth = Auth::new(house.store.clone(), settings).map_err(|error| Failure::new(Code::Unavailable, "auth", error))?;
-    let doors = doors::open(house, &wanted)?;
+    let doors = doors::open(house, &wanted, tls.is_some())?;
     let mut tasks = services::start(house, doors, auth, tls.as_ref(), &stopper);
     tasks.extend(services::start_housekeeping(house, &wanted, &stopper));
     say("posthouse: ready")?;

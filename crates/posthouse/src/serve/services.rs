@@ -5,7 +5,6 @@ use net::{Caps, Limits, Listener, Setup, Stopper, TlsServer};
 use tokio::task::JoinHandle;
 
 use crate::house::House;
-use crate::ways::Ways;
 
 /// Sessions of one service: as many as descriptors are likely to allow.
 const SESSIONS: usize = 10_000;
@@ -39,7 +38,11 @@ pub fn start(house: &House, doors: Vec<Listener>, auth: Auth, tls: Option<&TlsSe
                 tokio::spawn(net::serve(door, setup, |_| pop3::Session::new(pop3::Limits::default()), move |talk| serve.clone().serve(talk)))
             }
             _ => {
-                let role = if service == "smtp" { smtpd::Role::Relay } else { smtpd::Role::Submission };
+                let role = match service {
+                    "smtp" => smtpd::Role::Relay,
+                    "lmtp" => smtpd::Role::Lmtp,
+                    _ => smtpd::Role::Submission,
+                };
                 let settings = smtpd::Settings::of(&house.config, role, service == "submissions", tls.is_some());
                 let smtpd = smtpd::Smtpd::new(house.store.clone(), Some(auth.clone()), router(house), settings);
                 let (make, serve) = (smtpd.clone(), smtpd);
@@ -57,7 +60,7 @@ pub fn start_housekeeping(house: &House, wanted: &dyn Fn(&str) -> bool, stopper:
     if wanted("queue") {
         let stop = stopper.stop();
         let limits = smtpd::Settings::of(&house.config, smtpd::Role::Relay, false, false).plan;
-        let runner = mda::Runner::new(house.store.clone(), Ways(router(house)), limits);
+        let runner = mda::Runner::new(house.store.clone(), router(house), limits);
         tasks.push(tokio::spawn(runner.run(async move { stop.requested().await })));
     }
     if wanted("upkeep") {
