@@ -15,9 +15,15 @@ pub fn statements() -> u64 {
     STATEMENTS.load(Ordering::Relaxed)
 }
 
+/// Rows of one statement at most: more cost memory (each power of two is a prepared statement) and win no time.
+const ROWS: usize = 1024;
+
 /// An open transaction, of either engine.
 pub struct Tx {
     inner: Inner,
+    /// The first error since the transaction began. A step that goes on after it would write outside the transaction
+    /// (SQLite ends it by itself when the disk is full) or commit nothing (PostgreSQL answers COMMIT with a silent ROLLBACK).
+    failed: Option<Error>,
 }
 
 enum Inner {
@@ -31,15 +37,38 @@ enum Inner {
 
 impl Tx {
     pub(crate) fn sqlite(connection: sqlx::SqliteConnection) -> Tx {
-        Tx { inner: Inner::Sqlite(Box::new(connection)) }
+        Tx { inner: Inner::Sqlite(Box::new(connection)), failed: None }
     }
 
     pub(crate) fn postgres(connection: sqlx::PgConnection) -> Tx {
-        Tx { inner: Inner::Postgres(Box::new(connection)) }
+        Tx { inner: Inner::Postgres(Box::new(connection)), failed: None }
     }
 
-    /// Runs one statement, with `?1`, `?2` … bound to `args`, and gives its rows.
+    /// Runs one statement, with `?1`, `?2` … bound to `args`, and gives its rows. After an error every further statement of
+    /// the transaction gives the same error.
     pub async fn query(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>, Error> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let answer = self.send(sql, args).await;
+        if let Err(error) = &answer {
+            self.failed = Some(error.clone());
+        }
+        answer
+    }
+
+    /// The first error since BEGIN.
+    pub(crate) fn failed(&self) -> Option<&Error> {
+        self.failed.as_ref()
+    }
+
+    /// BEGIN, COMMIT or ROLLBACK: sent whatever happened before.
+    pub(crate) async fn control(&mut self, sql: &str) -> Result<(), Error> {
+        self.failed = None;
+        self.send(sql, &[]).await.map(drop)
+    }
+
+    async fn send(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>, Error> {
         match &mut self.inner {
             Inner::Sqlite(connection) => sqlite_rows(&mut **connection, sql, args).await,
             Inner::SqliteSnapshot(tx) => sqlite_rows(&mut **tx, sql, args).await,
@@ -55,7 +84,7 @@ impl Tx {
         let mut answers = Vec::new();
         let mut rest = rows;
         while !rest.is_empty() {
-            let most = (BINDS - fixed.len()) / N.max(1);
+            let most = (BINDS.saturating_sub(fixed.len()) / N.max(1)).min(ROWS);
             let (chunk, after) = rest.split_at(1 << rest.len().min(most).max(1).ilog2());
             let mut args = Vec::with_capacity(fixed.len() + chunk.len() * N);
             args.extend_from_slice(fixed);
@@ -115,7 +144,7 @@ impl Readers {
                 Inner::PostgresSnapshot(tx)
             }
         };
-        Ok(Tx { inner })
+        Ok(Tx { inner, failed: None })
     }
 
     pub(crate) async fn close(&self) {

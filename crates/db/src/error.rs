@@ -30,8 +30,9 @@ pub enum Error {
         /// What this program knows.
         known: i64,
     },
-    /// The database has been closed.
-    #[error("the database is closed")]
+    /// The database has been closed, or its answer to a COMMIT was lost for good (the log tells why): the only error after
+    /// which nobody knows whether the change happened.
+    #[error("the database is closed, or its answer was lost; whether the change happened is not known")]
     Closed,
 }
 
@@ -68,11 +69,29 @@ impl From<Error> for Failed {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Error {
         match &error {
-            sqlx::Error::PoolTimedOut => Error::Busy("no free connection within the time limit".into()),
-            sqlx::Error::Database(db) if matches!(db.code().as_deref(), Some("5" | "261" | "517" | "40001" | "40P01")) => {
-                Error::Busy(db.message().to_owned())
-            }
+            sqlx::Error::PoolTimedOut => Error::Busy("no free connection within the time limit; try again".into()),
+            sqlx::Error::Database(db) if is_busy(db.code().as_deref().unwrap_or_default()) => Error::Busy(db.message().to_owned()),
             _ => Error::Engine(error.to_string()),
+        }
+    }
+}
+
+/// Whether an engine's code says that somebody else is in the way. SQLite: BUSY and LOCKED with what they extend to.
+/// PostgreSQL: serialisation failure, deadlock, lock not available, too many connections.
+fn is_busy(code: &str) -> bool {
+    let sqlite = code.parse::<u32>().is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6));
+    sqlite || matches!(code, "40001" | "40P01" | "55P03" | "53300")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn codes_of_both_engines_are_told_apart() {
+        for code in ["5", "261", "517", "773", "6", "262", "40001", "40P01", "55P03", "53300"] {
+            assert!(super::is_busy(code), "{code}");
+        }
+        for code in ["", "13", "10", "1034", "23505", "53100", "57P01"] {
+            assert!(!super::is_busy(code), "{code}");
         }
     }
 }

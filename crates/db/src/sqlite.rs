@@ -1,6 +1,6 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -8,7 +8,7 @@ use sqlx::ConnectOptions;
 
 use crate::engine::{Readers, Tx};
 use crate::migrate::{self, Migration, Tokens};
-use crate::writer::{self, Engine, Writers};
+use crate::writer::{self, Engine, Outcome, Writers};
 use crate::{Bells, Error};
 
 const TOKENS: Tokens = Tokens { blob: "BLOB", wr: "WITHOUT ROWID" };
@@ -26,72 +26,187 @@ const CHECKPOINT_AT: u64 = 64 << 20;
 const CHECKPOINT_LOOK: u64 = 64;
 
 pub(crate) async fn open(path: &Path, migrations: &[Migration], bells: Arc<Bells>) -> Result<(Readers, Writers), Error> {
-    let lock = open_lock(path)?;
-    let mut connection = options(path, WRITER_CACHE).create_if_missing(true).connect().await.map_err(|error| cannot_open(path, &error))?;
-    sqlx::query("PRAGMA wal_autocheckpoint = 0").execute(&mut connection).await?;
-    let mut tx = Tx::sqlite(connection);
-    let guard = WriteLock::take(&lock).await?;
-    tx.query("BEGIN IMMEDIATE", &[]).await?;
-    match migrate::migrate(&mut tx, TOKENS, migrations, writer::now()).await {
-        Ok(()) => tx.query("COMMIT", &[]).await?,
-        Err(error) => {
-            tx.query("ROLLBACK", &[]).await?;
-            return Err(error);
-        }
-    };
-    drop(guard);
-    let reading = options(path, READER_CACHE).read_only(true);
-    let pool = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(WAIT).connect_with(reading).await?;
+    open_waiting(path, migrations, bells, WAIT).await
+}
+
+/// [`open`], and everything after it, that waits at most so long for other programs.
+async fn open_waiting(path: &Path, migrations: &[Migration], bells: Arc<Bells>, wait: Duration) -> Result<(Readers, Writers), Error> {
+    let mut lock = WriteLock::open(path, wait)?;
+    make_private(path)?;
+    let writing = options(path, WRITER_CACHE, wait).pragma("wal_autocheckpoint", "0");
+    let mut tx = Tx::sqlite(writing.connect().await.map_err(|error| cannot_open(path, error.into()))?);
+    let held = lock.take().await?;
+    tx.control("BEGIN IMMEDIATE").await.map_err(|error| cannot_open(path, error))?;
+    if let Err(error) = migrate::migrate(&mut tx, TOKENS, migrations, writer::now()).await {
+        tx.close().await;
+        return Err(cannot_open(path, error));
+    }
+    tx.control("COMMIT").await.map_err(|error| cannot_open(path, error))?;
+    drop(held);
+    let reading = options(path, READER_CACHE, wait).read_only(true);
+    let pool = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(wait).connect_with(reading).await;
+    let pool = pool.map_err(|error| cannot_open(path, error.into()))?;
     let checkpoints = Checkpoints::start(path)?;
-    let writer = Writer { tx, lock, checkpoints, groups: 0 };
+    let writer = Writer { path: path.into(), options: writing, tx: Some(tx), lock, checkpoints, groups: 0 };
     Ok((Readers::Sqlite(pool), Writers::start(vec![Box::new(writer) as Box<dyn Engine>], bells)))
 }
 
-fn options(path: &Path, cache: &'static str) -> SqliteConnectOptions {
+fn options(path: &Path, cache: &'static str, wait: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(WAIT)
+        .busy_timeout(wait)
         .pragma("cache_size", cache)
         .statement_cache_capacity(400)
         .disable_statement_logging()
 }
 
-fn cannot_open(path: &Path, error: &sqlx::Error) -> Error {
-    Error::Engine(format!("{}: {error}; is the directory there, writable, and not full?", path.display()))
-}
-
-/// The file on which writers of several processes queue: fair, unlike SQLite's polling.
-fn open_lock(database: &Path) -> Result<Arc<OwnedFd>, Error> {
-    use rustix::fs::{Mode, OFlags};
-    let directory = database.parent().unwrap_or(Path::new(".")).join("run");
-    std::fs::create_dir_all(&directory).map_err(|error| Error::Engine(format!("{}: {error}", directory.display())))?;
-    let path = directory.join("write.lock");
-    let opened = rustix::fs::open(&path, OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR);
-    opened.map(Arc::new).map_err(|error| Error::Engine(format!("{}: {error}", path.display())))
-}
-
-/// Held while this process writes.
-struct WriteLock(Arc<OwnedFd>);
-
-impl WriteLock {
-    async fn take(file: &Arc<OwnedFd>) -> Result<WriteLock, Error> {
-        use rustix::fs::{flock, FlockOperation};
-        let lock_error = |error: rustix::io::Errno| Error::Engine(format!("run/write.lock: {error}"));
-        match flock(&**file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(WriteLock(file.clone())),
-            Err(rustix::io::Errno::WOULDBLOCK) => {}
-            Err(error) => return Err(lock_error(error)),
+/// The file holds mail and password records: nobody else reads it. SQLite gives its other files the same rights.
+fn make_private(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::OpenOptionsExt;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(Error::Engine(format!("{}: {error}; is its directory there, and may this user write to it?", path.display())))
         }
-        let waiting = file.clone();
-        let waited = tokio::task::spawn_blocking(move || flock(&*waiting, FlockOperation::LockExclusive)).await;
-        waited.map_err(|error| Error::Broken(error.to_string()))?.map_err(lock_error)?;
-        Ok(WriteLock(file.clone()))
+        _ => Ok(()),
     }
 }
 
-impl Drop for WriteLock {
+/// Which file, and what to do about it.
+fn cannot_open(path: &Path, error: Error) -> Error {
+    let path = path.display();
+    match error {
+        Error::Busy(text) => Error::Busy(format!("{path}: {text}; end the other program that holds it (`fuser {path}` names it), or try again")),
+        Error::Engine(text) => Error::Engine(format!("{path}: {text}; {}", advice(&text))),
+        other => other,
+    }
+}
+
+/// What the operator can do, by what SQLite said.
+fn advice(text: &str) -> &'static str {
+    let said = |words: &str| text.contains(words);
+    if said("disk is full") || said("No space left") {
+        "free some space on its file system"
+    } else if said("readonly") || said("read-only") || said("unable to open") || said("ermission denied") {
+        "is the directory there, and may this user write to it and to the file?"
+    } else if said("not a database") || said("malformed") {
+        "it is damaged, or no database: move it away and restore it from a backup"
+    } else if said("disk I/O error") {
+        "the disk is full or reports errors: look at the free space and at the kernel's log"
+    } else {
+        "is the directory there, writable, and not full?"
+    }
+}
+
+/// The file on which writers of several processes queue: fair, unlike SQLite's polling.
+struct WriteLock {
+    file: Arc<OwnedFd>,
+    path: PathBuf,
+    wait: Duration,
+    /// A wait that was given up is still under way on its thread: the next one goes on with it.
+    waiting: Option<Waiting>,
+}
+
+/// A thread that waits for the lock. A wait for `flock` cannot be broken off.
+struct Waiting {
+    thread: tokio::task::JoinHandle<rustix::io::Result<bool>>,
+    state: Arc<Mutex<Wait>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Wanted,
+    GivenUp,
+    Taken,
+}
+
+impl Waiting {
+    fn start(file: Arc<OwnedFd>) -> Waiting {
+        use rustix::fs::{FlockOperation, flock};
+        let state = Arc::new(Mutex::new(Wait::Wanted));
+        let seen = state.clone();
+        let thread = tokio::task::spawn_blocking(move || {
+            flock(&*file, FlockOperation::LockExclusive)?;
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            match *seen {
+                // Nobody here waits any more: others may.
+                Wait::GivenUp => flock(&*file, FlockOperation::Unlock).map(|()| false),
+                Wait::Wanted | Wait::Taken => {
+                    *seen = Wait::Taken;
+                    Ok(true)
+                }
+            }
+        });
+        Waiting { thread, state }
+    }
+
+    fn want(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Wait::Wanted;
+    }
+
+    /// True when the lock came in this very moment.
+    fn give_up(&self) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if *state == Wait::Wanted {
+            *state = Wait::GivenUp;
+        }
+        *state == Wait::Taken
+    }
+}
+
+impl WriteLock {
+    fn open(database: &Path, wait: Duration) -> Result<WriteLock, Error> {
+        use rustix::fs::{Mode, OFlags};
+        let directory = database.parent().unwrap_or(Path::new(".")).join("run");
+        let failed = |path: &Path, error: &dyn std::fmt::Display| {
+            Error::Engine(format!("{}: {error}; is the directory above it there, and may this user write to it?", path.display()))
+        };
+        std::fs::create_dir_all(&directory).map_err(|error| failed(&directory, &error))?;
+        let path = directory.join("write.lock");
+        let opened = rustix::fs::open(&path, OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR);
+        let file = opened.map(Arc::new).map_err(|error| failed(&path, &error))?;
+        Ok(WriteLock { file, path, wait, waiting: None })
+    }
+
+    /// Busy when another process has held it for too long.
+    async fn take(&mut self) -> Result<Held, Error> {
+        let deadline = tokio::time::Instant::now() + self.wait;
+        loop {
+            let mut waiting = match self.waiting.take() {
+                Some(waiting) => waiting,
+                None => match rustix::fs::flock(&*self.file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+                    Ok(()) => return Ok(Held(self.file.clone())),
+                    Err(rustix::io::Errno::WOULDBLOCK) => Waiting::start(self.file.clone()),
+                    Err(error) => return Err(self.failed(&error)),
+                },
+            };
+            waiting.want();
+            match tokio::time::timeout_at(deadline, &mut waiting.thread).await {
+                Ok(Ok(Ok(true))) => return Ok(Held(self.file.clone())),
+                // It came after it was given up, and was let go.
+                Ok(Ok(Ok(false))) => {}
+                Ok(Ok(Err(error))) => return Err(self.failed(&error)),
+                Ok(Err(error)) => return Err(self.failed(&error)),
+                Err(_) if waiting.give_up() => return Ok(Held(self.file.clone())),
+                Err(_) => {
+                    self.waiting = Some(waiting);
+                    let (path, waited) = (self.path.display(), self.wait.as_secs());
+                    return Err(Error::Busy(format!("{path}: another process of this store has held it for {waited} s; look what it does")));
+                }
+            }
+        }
+    }
+
+    fn failed(&self, error: &dyn std::fmt::Display) -> Error {
+        Error::Engine(format!("{}: {error}", self.path.display()))
+    }
+}
+
+/// This process may write, until it is dropped.
+struct Held(Arc<OwnedFd>);
+
+impl Drop for Held {
     fn drop(&mut self) {
         // Closing the file would release it too; unlocking cannot fail on a file that is open.
         let _ = rustix::fs::flock(&*self.0, rustix::fs::FlockOperation::Unlock);
@@ -99,38 +214,44 @@ impl Drop for WriteLock {
 }
 
 struct Writer {
-    tx: Tx,
-    lock: Arc<OwnedFd>,
+    path: PathBuf,
+    options: SqliteConnectOptions,
+    /// None after a transaction that did not end as it should: the next one gets a new connection.
+    tx: Option<Tx>,
+    lock: WriteLock,
     checkpoints: Checkpoints,
     groups: u64,
 }
 
 impl Engine for Writer {
-    fn run<'t>(&'t mut self, group: &'t [&'t writer::Request]) -> crate::BoxFuture<'t, writer::Outcome> {
+    fn run<'t>(&'t mut self, group: &'t [&'t writer::Request]) -> crate::BoxFuture<'t, Outcome> {
         Box::pin(async move {
-            let _held = match WriteLock::take(&self.lock).await {
+            let _held = match self.lock.take().await {
                 Ok(held) => held,
-                Err(error) => return writer::Outcome::Failed(error),
+                Err(error) => return Outcome::Unavailable(error),
             };
-            if let Err(error) = self.tx.query("BEGIN IMMEDIATE", &[]).await {
-                return writer::Outcome::Failed(error);
-            }
-            let outcome = writer::run_waves(&mut self.tx, group).await;
-            let end = if matches!(outcome, writer::Outcome::Done(_)) { "COMMIT" } else { "ROLLBACK" };
-            let ended = self.tx.query(end, &[]).await;
+            let mut tx = match self.begin().await {
+                Ok(tx) => tx,
+                Err(error) => return Outcome::Unavailable(cannot_open(&self.path, error)),
+            };
             self.groups += 1;
             if self.groups.is_multiple_of(CHECKPOINT_LOOK) {
                 self.checkpoints.look();
             }
-            match ended {
-                Ok(_) => outcome,
-                // A COMMIT that failed changed nothing, but may have left the transaction open.
-                Err(error) => {
-                    if end == "COMMIT" && let Err(still) = self.tx.query("ROLLBACK", &[]).await {
-                        tracing::debug!("after a failed COMMIT: {still}");
+            let outcome = writer::run_waves(&mut tx, group).await;
+            if let Outcome::Done(answers) = outcome {
+                return match tx.control("COMMIT").await {
+                    Ok(()) => {
+                        self.tx = Some(tx);
+                        Outcome::Done(answers)
                     }
-                    writer::Outcome::Failed(error)
-                }
+                    Err(error) => self.not_committed(tx, error).await,
+                };
+            }
+            self.roll_back(tx).await;
+            match outcome {
+                Outcome::Failed(error) => Outcome::Failed(cannot_open(&self.path, error)),
+                other => other,
             }
         })
     }
@@ -138,8 +259,50 @@ impl Engine for Writer {
     fn close(self: Box<Self>) -> crate::BoxFuture<'static, ()> {
         Box::pin(async move {
             self.checkpoints.stop().await;
-            self.tx.close().await;
+            if let Some(tx) = self.tx {
+                tx.close().await;
+            }
         })
+    }
+}
+
+impl Writer {
+    /// On a new connection if there is none, or if the one there is cannot begin.
+    async fn begin(&mut self) -> Result<Tx, Error> {
+        if let Some(mut tx) = self.tx.take() {
+            match tx.control("BEGIN IMMEDIATE").await {
+                Ok(()) => return Ok(tx),
+                Err(error @ Error::Busy(_)) => {
+                    self.tx = Some(tx);
+                    return Err(error);
+                }
+                Err(error) => tracing::warn!("{}: {error}; trying with a new connection", self.path.display()),
+            }
+        }
+        let mut tx = Tx::sqlite(self.options.connect().await?);
+        tx.control("BEGIN IMMEDIATE").await?;
+        Ok(tx)
+    }
+
+    async fn roll_back(&mut self, mut tx: Tx) {
+        // SQLite may have rolled back by itself (disk full): then there is nothing to roll back, and a new connection is sure.
+        if tx.control("ROLLBACK").await.is_ok() {
+            self.tx = Some(tx);
+        }
+    }
+
+    /// What a COMMIT that failed means. A full or busy database wrote no commit record. After an error of the disk
+    /// the record may stand in the log all the same, to be found by a recovery: nobody knows.
+    async fn not_committed(&mut self, tx: Tx, error: Error) -> Outcome {
+        self.roll_back(tx).await;
+        let error = cannot_open(&self.path, error);
+        match &error {
+            Error::Engine(text) if text.contains("I/O error") => {
+                tracing::error!("COMMIT: {error}");
+                Outcome::Unavailable(Error::Closed)
+            }
+            _ => Outcome::Failed(error),
+        }
     }
 }
 
@@ -153,7 +316,7 @@ struct Checkpoints {
 impl Checkpoints {
     fn start(path: &Path) -> Result<Checkpoints, Error> {
         let (wake, mut woken) = tokio::sync::mpsc::channel::<()>(1);
-        let options = options(path, READER_CACHE).pragma("wal_autocheckpoint", "0");
+        let options = options(path, READER_CACHE, WAIT).pragma("wal_autocheckpoint", "0");
         let task = tokio::spawn(async move {
             while woken.recv().await.is_some() {
                 if let Err(error) = checkpoint(&options).await {
@@ -185,4 +348,112 @@ async fn checkpoint(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
     let mut connection = options.clone().connect().await?;
     sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut connection).await?;
     sqlx::Connection::close(connection).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BoxFuture, Db, Failed, Inner, Key, Locks, Step};
+
+    /// Long enough for SQLite to poll, short enough for a test.
+    const SOON: Duration = Duration::from_millis(120);
+
+    struct Nothing;
+    impl Step for Nothing {
+        type Done = ();
+        fn locks(&self, locks: &mut Locks) {
+            locks.take(Key::Directory);
+        }
+        fn run<'t>(batch: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<()>, Failed>> {
+            Box::pin(async move {
+                tx.query("DELETE FROM node", &[]).await?;
+                Ok(vec![(); batch.len()])
+            })
+        }
+    }
+
+    async fn open(path: &Path) -> Result<Db, Error> {
+        let bells = Arc::new(Bells::default());
+        let (readers, writers) = open_waiting(path, crate::MIGRATIONS, bells.clone(), SOON).await?;
+        Ok(Db { inner: Arc::new(Inner { readers, writers, bells }) })
+    }
+
+    /// Another program, as the sqlite3 shell.
+    async fn other(path: &Path) -> Tx {
+        Tx::sqlite(SqliteConnectOptions::new().filename(path).connect().await.unwrap())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn locked_by_another_program_at_the_start_is_busy_and_names_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("posthouse.db");
+        open(&path).await.unwrap().close().await;
+        let mut shell = other(&path).await;
+        shell.control("PRAGMA locking_mode = EXCLUSIVE").await.unwrap();
+        shell.control("BEGIN EXCLUSIVE").await.unwrap();
+        let error = open(&path).await.map(|_| ()).unwrap_err();
+        assert!(matches!(&error, Error::Busy(text) if text.contains("posthouse.db") && text.contains("fuser")), "{error:?}");
+        shell.close().await;
+        open(&path).await.unwrap().close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn locked_by_another_program_while_running_is_busy_for_all_at_once_and_then_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("posthouse.db");
+        let db = open(&path).await.unwrap();
+        let mut shell = other(&path).await;
+        shell.control("BEGIN IMMEDIATE").await.unwrap();
+        let started = std::time::Instant::now();
+        let waiting = (0..50).map(|_| db.commit(Nothing));
+        for result in futures_util::future::join_all(waiting).await {
+            assert!(matches!(result, Err(Error::Busy(_))), "{result:?}");
+        }
+        // Two groups at most: the one that was under way, and those who came meanwhile; not one after the other.
+        assert!(started.elapsed() < SOON * 20, "{:?}", started.elapsed());
+        shell.control("ROLLBACK").await.unwrap();
+        db.commit(Nothing).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn another_process_that_holds_the_lock_too_long_is_named_and_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("posthouse.db");
+        let db = open(&path).await.unwrap();
+        let mut lock = WriteLock::open(&path, SOON).unwrap();
+        let held = lock.take().await.unwrap();
+        for _ in 0..2 {
+            let error = db.commit(Nothing).await.unwrap_err();
+            assert!(matches!(&error, Error::Busy(text) if text.contains("write.lock")), "{error:?}");
+        }
+        drop(held);
+        // The wait that was given up lets go of what it gets: nobody else waits for a process that wants nothing.
+        drop(lock.take().await.unwrap());
+        db.commit(Nothing).await.unwrap();
+        lock.take().await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_database_is_nobody_elses_to_read() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("posthouse.db");
+        let db = open(&path).await.unwrap();
+        db.commit(Nothing).await.unwrap();
+        for name in ["posthouse.db", "posthouse.db-wal", "posthouse.db-shm", "run/write.lock"] {
+            let mode = std::fs::metadata(directory.path().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_no_database_is_told_with_its_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("posthouse.db");
+        std::fs::write(&path, [b'x'; 4096]).unwrap();
+        let error = open(&path).await.map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("posthouse.db") && error.contains("backup"), "{error}");
+        let below_a_file = open(&path.join("below.db")).await.map(|_| ()).unwrap_err().to_string();
+        assert!(below_a_file.contains("posthouse.db") && below_a_file.contains("may this user"), "{below_a_file}");
+    }
 }

@@ -33,6 +33,11 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// Whether both change the same thing. Keys are sorted.
+    fn shares_a_key(&self, other: &Request) -> bool {
+        self.keys.iter().any(|key| other.keys.binary_search(key).is_ok())
+    }
+
     pub(crate) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
         self.keys.iter().copied()
     }
@@ -44,8 +49,11 @@ pub(crate) enum Outcome {
     Done(Vec<Vec<Answer>>),
     /// These units are to blame; nothing was changed.
     Culprits(Vec<(usize, Error)>),
-    /// Nobody in particular; nothing was changed.
+    /// Nobody in particular; nothing was changed. It may be the fault of one.
     Failed(Error),
+    /// The engine could not begin or end a transaction: every unit is told, and none is run again. Nothing was changed,
+    /// unless the error is [`Error::Closed`].
+    Unavailable(Error),
 }
 
 /// Runs one group in one transaction, and commits it when it is done.
@@ -120,49 +128,85 @@ async fn write(mut engine: Box<dyn Engine>, mut queue: mpsc::Receiver<(Request, 
 }
 
 /// Runs a group; answers those who are refused and runs the others again; at last each alone.
+///
+/// A refusal counts at once only if no unit before it in the group shares a key with it: else what it was refused for may
+/// be the doing of a unit that is refused itself. Such a unit runs alone after the others, and is answered by that.
 async fn run_group(engine: &mut dyn Engine, mut group: Vec<(Request, Reply)>, bells: &Bells) {
+    let mut suspects = Vec::new();
     for _ in 0..ROUNDS {
         if group.is_empty() {
-            return;
+            break;
         }
-        let requests: Vec<&Request> = group.iter().map(|(request, _)| request).collect();
-        match engine.run(&requests).await {
-            Outcome::Done(answers) => return tell(group, answers, bells),
+        match run_caught(engine, &group).await {
+            Outcome::Done(answers) => {
+                tell(std::mem::take(&mut group), answers, bells);
+                break;
+            }
             Outcome::Culprits(mut culprits) => {
                 // From the back, so that the indices before stay true.
                 culprits.sort_by_key(|culprit| std::cmp::Reverse(culprit.0));
                 culprits.dedup_by_key(|culprit| culprit.0);
                 for (index, error) in culprits {
-                    if index < group.len() {
-                        answer(group.remove(index).1, Err(error));
+                    if index >= group.len() {
+                        continue;
+                    }
+                    let alone = !group[..index].iter().any(|(before, _)| before.shares_a_key(&group[index].0));
+                    let (request, reply) = group.remove(index);
+                    match alone {
+                        true => answer(reply, Err(error)),
+                        false => suspects.push((request, reply)),
                     }
                 }
             }
-            Outcome::Failed(error) if group.len() == 1 => return answer(group.remove(0).1, Err(error)),
+            Outcome::Failed(error) if group.len() == 1 => group.drain(..).for_each(|(_, reply)| answer(reply, Err(error.clone()))),
             Outcome::Failed(error) => {
                 tracing::debug!("a group of {} failed: {error}; its units run alone", group.len());
                 break;
             }
+            Outcome::Unavailable(error) => return group.into_iter().chain(suspects).for_each(|(_, reply)| answer(reply, Err(error.clone()))),
         }
     }
-    for (request, reply) in group {
-        match engine.run(&[&request]).await {
+    // In order of arrival again: they were taken out from the back.
+    group.extend(suspects.into_iter().rev());
+    run_alone(engine, group, bells).await;
+}
+
+/// Runs each unit in a transaction of its own.
+async fn run_alone(engine: &mut dyn Engine, group: Vec<(Request, Reply)>, bells: &Bells) {
+    let mut rest = group.into_iter();
+    while let Some(unit) = rest.next() {
+        let unit = [unit];
+        let outcome = run_caught(engine, &unit).await;
+        let [(request, reply)] = unit;
+        match outcome {
             Outcome::Done(answers) => tell(vec![(request, reply)], answers, bells),
             Outcome::Culprits(culprits) => {
                 let error = culprits.into_iter().next().map(|culprit| culprit.1);
                 answer(reply, Err(error.unwrap_or(Error::Broken("refused without a reason".into()))));
             }
             Outcome::Failed(error) => answer(reply, Err(error)),
+            Outcome::Unavailable(error) => {
+                answer(reply, Err(error.clone()));
+                return rest.for_each(|(_, reply)| answer(reply, Err(error.clone())));
+            }
         }
     }
+}
+
+/// A panic of the engine or of a driver is an error like others: the writer goes on.
+async fn run_caught(engine: &mut dyn Engine, group: &[(Request, Reply)]) -> Outcome {
+    let requests: Vec<&Request> = group.iter().map(|(request, _)| request).collect();
+    let ran = AssertUnwindSafe(engine.run(&requests)).catch_unwind().await;
+    // It may have panicked on either side of its COMMIT.
+    ran.unwrap_or(Outcome::Unavailable(Error::Closed))
 }
 
 fn tell(group: Vec<(Request, Reply)>, answers: Vec<Vec<Answer>>, bells: &Bells) {
     let mut keys: Vec<Key> = group.iter().flat_map(|(request, _)| request.rings.iter().copied()).collect();
     keys.sort_unstable();
     keys.dedup();
-    if !keys.is_empty() {
-        bells.ring(&keys);
+    if !keys.is_empty() && std::panic::catch_unwind(AssertUnwindSafe(|| bells.ring(&keys))).is_err() {
+        tracing::error!("whoever listens to commits panicked; the commit stands");
     }
     for ((_, reply), answers) in group.into_iter().zip(answers) {
         answer(reply, Ok(answers.into_iter().map(Answered).collect()));
@@ -195,6 +239,9 @@ pub(crate) async fn run_waves(tx: &mut Tx, group: &[&Request]) -> Outcome {
             Ok(Err(Failed::Batch(error))) => return Outcome::Failed(error),
             Err(_) => return Outcome::Failed(Error::Broken("a step panicked; see the log".into())),
         }
+    }
+    if let Some(error) = tx.failed() {
+        return Outcome::Failed(Error::Broken(format!("a step went on after an error: {error}")));
     }
     let mut done: Vec<Vec<Answer>> = group.iter().map(|_| Vec::new()).collect();
     for ((unit, _), answer) in steps.iter().zip(answers) {

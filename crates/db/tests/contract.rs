@@ -192,3 +192,155 @@ async fn a_snapshot_does_not_move() {
         assert_eq!(count(&fresh.db, 1).await, 2, "{}", fresh.engine);
     }
 }
+
+/// Holds the writer until it is told to go on, so that everything committed meanwhile is one group.
+struct Gate {
+    reached: Arc<tokio::sync::Notify>,
+    open: Arc<tokio::sync::Notify>,
+}
+
+impl Step for Gate {
+    type Done = ();
+    fn locks(&self, locks: &mut Locks) {
+        // Takes no key that others take; on PostgreSQL the writers of the others are held by their own.
+        locks.take(Key::Account(1));
+    }
+    fn run<'t>(batch: &'t [&'t Self], _: &'t mut Tx) -> BoxFuture<'t, Result<Vec<()>, Failed>> {
+        Box::pin(async move {
+            for gate in batch {
+                gate.reached.notify_one();
+                gate.open.notified().await;
+            }
+            Ok(vec![(); batch.len()])
+        })
+    }
+}
+
+/// Runs `units` as one group, in order.
+async fn as_one_group<U: db::Unit>(db: &Db, units: Vec<U>) -> Vec<Result<U::Done, Error>> {
+    let (reached, open) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let held = tokio::spawn({
+        let (db, gate) = (db.clone(), Gate { reached: reached.clone(), open: open.clone() });
+        async move { db.commit(gate).await }
+    });
+    reached.notified().await;
+    // Each future is polled once in order, and so queued in order, before the gate opens.
+    let waiting = futures_util::future::join_all(units.into_iter().map(|unit| db.commit(unit)));
+    let (results, ()) = futures_util::future::join(waiting, async { open.notify_one() }).await;
+    held.await.unwrap().unwrap();
+    results
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_refused_for_what_another_would_have_done() {
+    let (_directory, engines) = engines().await;
+    for fresh in engines {
+        fresh.db.commit(Add { id: 1, by: 3 }).await.unwrap();
+        // The first is refused for counter 2; so the second, for which 3 - 2 is enough, must not be.
+        let units = vec![vec![Add { id: 1, by: -3 }, Add { id: 2, by: -1 }], vec![Add { id: 1, by: -2 }], vec![Add { id: 1, by: -2 }]];
+        let results = as_one_group(&fresh.db, units).await;
+        assert_eq!(results[0].as_ref().unwrap_err().refusal(), Some(&Negative(2)), "{}", fresh.engine);
+        assert_eq!(results[1].as_ref().unwrap(), &[1], "{}", fresh.engine);
+        assert_eq!(results[2].as_ref().unwrap_err().refusal(), Some(&Negative(1)), "{}", fresh.engine);
+        assert_eq!(count(&fresh.db, 1).await, 1);
+    }
+}
+
+/// Goes on after a statement failed, as no step may.
+struct Careless;
+impl Step for Careless {
+    type Done = ();
+    fn locks(&self, locks: &mut Locks) {
+        locks.take(Key::Account(1));
+    }
+    fn run<'t>(_: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<()>, Failed>> {
+        Box::pin(async move {
+            tx.query("INSERT INTO counter (id, n) VALUES (1, 7)", &[]).await?;
+            let _ = tx.query("INSERT INTO nowhere (id) VALUES (1)", &[]).await;
+            Ok(vec![()])
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_goes_on_after_an_error_is_not_told_that_it_is_done() {
+    let (_directory, engines) = engines().await;
+    for fresh in engines {
+        let results = futures_util::future::join(fresh.db.commit(Careless), fresh.db.commit(Add { id: 2, by: 1 })).await;
+        assert!(matches!(results.0, Err(Error::Broken(_))), "{}: {:?}", fresh.engine, results.0);
+        assert_eq!((results.1.unwrap(), count(&fresh.db, 1).await), (1, 0), "{}", fresh.engine);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bell_that_panics_takes_nothing_with_it() {
+    let (_directory, engines) = engines().await;
+    for fresh in engines {
+        fresh.db.on_commit(|_| panic!("a bell that panics on purpose"));
+        assert_eq!(fresh.db.commit(Add { id: 1, by: 1 }).await.unwrap(), 1, "{}", fresh.engine);
+        assert_eq!(fresh.db.commit(Add { id: 1, by: 1 }).await.unwrap(), 2, "{}", fresh.engine);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_on_one_database_take_turns() {
+    let (_directory, engines) = engines().await;
+    for fresh in engines {
+        // A second `Db` has a lock file, connections and a writer of its own, as a second process has.
+        let second = Db::open(&fresh.url, TABLES).await.unwrap();
+        let commits = (0..200i64).map(|n| {
+            let db = if n % 2 == 0 { fresh.db.clone() } else { second.clone() };
+            tokio::spawn(async move { db.commit(Add { id: n % 3, by: 1 }).await.unwrap() })
+        });
+        for commit in commits.collect::<Vec<_>>() {
+            commit.await.unwrap();
+        }
+        assert_eq!(count(&fresh.db, 0).await + count(&second, 1).await + count(&fresh.db, 2).await, 200, "{}", fresh.engine);
+    }
+}
+
+/// PostgreSQL only: kills every writer's connection again and again while `Add`s are committed. Whether a COMMIT that was
+/// cut landed is settled by its mark: each is counted once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_killed_at_any_moment_neither_loses_nor_doubles() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(fresh) = db::testing::postgres(directory.path(), TABLES).await.unwrap() else { return };
+    let killer = Db::open(&fresh.url, TABLES).await.unwrap();
+    let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    // Sessions that hold an uncommitted or just committed mark of this schema: found by the lock on its table.
+    let kill = "SELECT COUNT(*) FROM (SELECT pg_terminate_backend(pid) FROM (SELECT DISTINCT l.pid FROM pg_locks l \
+                WHERE l.relation = 'landed'::regclass AND l.pid <> pg_backend_pid()) AS p) AS k";
+    let killing = tokio::spawn({
+        let over = over.clone();
+        async move {
+            let mut killed = 0;
+            while !over.load(Ordering::SeqCst) {
+                killed += killer.query(kill, &[]).await.unwrap()[0].int(0);
+                tokio::task::yield_now().await;
+            }
+            killed
+        }
+    });
+    let mut done = 0;
+    for round in 0..60i64 {
+        let commits = futures_util::future::join_all((0..8).map(|n| fresh.db.commit(Add { id: 100 + n, by: 1 }))).await;
+        for (n, result) in (0..).zip(commits) {
+            // Killed ten times in a row it may be given up, but only when it certainly did not happen.
+            match result {
+                Ok(sum) => {
+                    done += 1;
+                    assert!(sum <= round + 1, "counter {n}: {sum} after {round} rounds");
+                }
+                Err(error) => assert!(!matches!(error, Error::Closed), "{error}"),
+            }
+        }
+    }
+    over.store(true, Ordering::SeqCst);
+    let killed = killing.await.unwrap();
+    let sum = fresh.db.query("SELECT CAST(SUM(n) AS BIGINT) FROM counter", &[]).await.unwrap()[0].int(0);
+    assert_eq!(sum, done, "{killed} killed");
+    assert!(killed > 20, "only {killed} killed");
+    assert!(done > 0);
+    let marks = fresh.db.query("SELECT COUNT(*) FROM landed", &[]).await.unwrap()[0].int(0);
+    assert!(marks < 100, "{marks} marks stay");
+}
