@@ -15,7 +15,7 @@
 //! * The view (`imap::View`) changes only when the client is told; the store is asked ([`store::Store::changes`]) before
 //!   each tagged answer, and in IDLE when the bell rings. Which commands may tell of an EXPUNGE is a column of one table.
 //! * No lock and no read transaction is held while an answer waits for the peer: rows are read in chunks
-//!   ([`command::fetch::ROWS`]), bodies in pieces.
+//!   ([`command::fetch::ROWS`]), bodies in pieces; what is read ahead runs in tasks of its own (`ahead`).
 //! * Memory of a session: its view (32 bytes a message), one chunk of rows, one piece of a body, one header
 //!   ([`octets::HEADER_LIMIT`]). SEARCH also holds its answer; a FETCH that sets `\Seen`, the UIDs concerned.
 //! * A refusal of the store becomes a code in one place; its cause goes to the log, never to the peer.
@@ -23,6 +23,7 @@
 //! \Recent goes to the first session that *selects* (not examines) the mailbox. Two sessions never both get it; in a race
 //! between a delivery and that session's claim, none may.
 
+mod ahead;
 mod command;
 mod flag_names;
 mod halt;

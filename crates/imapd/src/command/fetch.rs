@@ -13,6 +13,7 @@ use mail::{Flags, Uid};
 use std::sync::Arc;
 use store::{AccountId, Store};
 
+use crate::ahead::Ahead;
 use crate::halt::{Halt, Outcome};
 use crate::no;
 use crate::octets::{self, Octets};
@@ -106,6 +107,7 @@ impl<'a> Fetching<'a> {
         let items = &self.fetch.items;
         let needs_row = items.iter().any(|item| !matches!(item, Item::Flags | Item::Uid));
         let needs_structure = items.iter().any(needs_structure);
+        let needs_octets = items.iter().any(|item| item.octets().is_some());
         let at_once = if needs_structure { STRUCTURES } else { ROWS };
         let mut worst = Shown::Whole;
         let mut messages = self.selected.view.messages(chosen);
@@ -121,11 +123,20 @@ impl<'a> Fetching<'a> {
                 }
                 false => Vec::new(),
             };
+            let (account, mailbox) = (self.account, self.selected.id);
+            let to_open: Vec<Uid> = if needs_octets { rows.iter().map(|row| row.row.uid).collect() } else { Vec::new() };
+            let mut opened = Ahead::new(to_open.into_iter().map(|uid| {
+                let store = self.store.clone();
+                async move { store.read(account, mailbox, uid).await }
+            }));
             for (seq, message) in some {
                 let row = rows.binary_search_by_key(&message.uid, |row| row.row.uid).ok().and_then(|index| rows.get(index));
                 let shown = match needs_row && row.is_none() {
                     true => Shown::Gone,
-                    false => self.one(talk, seq, message, row).await?,
+                    false => {
+                        let reader = if needs_octets { opened.next().await } else { None };
+                        self.one(talk, seq, message, row, reader.unwrap_or(Ok(None))).await?
+                    }
                 };
                 worst = worst.max(shown);
             }
@@ -135,9 +146,9 @@ impl<'a> Fetching<'a> {
     }
 
     /// One message. What can't be shown of it stops neither the line that was begun nor the other messages.
-    async fn one(&mut self, talk: &mut Talk, seq: u32, message: &Message, row: Option<&store::Message>) -> Result<Shown, Halt> {
+    async fn one(&mut self, talk: &mut Talk, seq: u32, message: &Message, row: Option<&store::Message>, reader: Opened) -> Result<Shown, Halt> {
         let mut line = Line { seq, uid: message.uid, items: Vec::new(), begun: false, octets: 0 };
-        let shown = match self.fill(talk, &mut line, message, row).await {
+        let shown = match self.fill(talk, &mut line, message, row, reader).await {
             Ok(shown) => shown,
             Err(Halt::Store(error)) if !matches!(error, db::Error::Busy(_) | db::Error::Closed) => unreadable(message, &error),
             Err(Halt::Body(error)) => unreadable(message, &error),
@@ -151,7 +162,8 @@ impl<'a> Fetching<'a> {
         Ok(shown)
     }
 
-    async fn fill(&mut self, talk: &mut Talk, line: &mut Line, message: &Message, row: Option<&store::Message>) -> Result<Shown, Halt> {
+    async fn fill(&mut self, talk: &mut Talk, line: &mut Line, message: &Message, row: Option<&store::Message>, reader: Opened) -> Result<Shown, Halt> {
+        let mut reader = reader?;
         let mut source = None;
         if self.fetch.uid && !self.fetch.items.contains(&Item::Uid) {
             line.items.push(FetchItem::Uid(message.uid));
@@ -168,7 +180,7 @@ impl<'a> Fetching<'a> {
                 (Item::Size, Some(row)) => line.items.push(FetchItem::Size(row.size)),
                 (item, Some(row)) => {
                     if source.is_none() {
-                        source = Source::open(self, item, row).await?;
+                        source = Source::open(self, item, row, reader.take()).await?;
                     }
                     let Some(source) = &mut source else { return Ok(Shown::Gone) };
                     if self.read_item(talk, line, item, source).await? == Shown::Gone {
@@ -199,9 +211,6 @@ impl<'a> Fetching<'a> {
                     Some(structure) => octets::locate(&section, &structure),
                     None => Octets::Range(0..source.size),
                 };
-                if source.reader.is_none() {
-                    source.reader = self.store.read(self.account, self.selected.id, line.uid).await?;
-                }
                 let Some(reader) = &mut source.reader else { return Ok(Shown::Gone) };
                 self.octets(talk, line, label, found, partial, reader).await?;
             }
@@ -310,6 +319,9 @@ impl Line {
     }
 }
 
+/// A message's octets, if it is still there.
+type Opened = Result<Option<bodies::Reader>, db::Error>;
+
 /// Where a message's items come from.
 struct Source {
     structure: Option<Arc<Structure>>,
@@ -319,8 +331,8 @@ struct Source {
 
 impl Source {
     /// `None`: the message is gone.
-    async fn open(fetching: &Fetching<'_>, item: &Item, row: &store::Message) -> Result<Option<Source>, Halt> {
-        let mut source = Source { structure: row.structure.clone(), reader: None, size: row.size };
+    async fn open(fetching: &Fetching<'_>, item: &Item, row: &store::Message, reader: Option<bodies::Reader>) -> Result<Option<Source>, Halt> {
+        let mut source = Source { structure: row.structure.clone(), reader, size: row.size };
         let wanted = needs_structure(item) || fetching.fetch.items.iter().any(needs_structure);
         if wanted && source.structure.is_none() {
             source.structure = fetching.store.structure(fetching.account, fetching.selected.id, row).await?;

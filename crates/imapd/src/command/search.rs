@@ -1,17 +1,19 @@
 //! SEARCH, UID SEARCH — RFC 3501 §6.4.4. What it looks at is in `crate::search`; here messages go through it in chunks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use imap::command::Search;
 use imap::view::Message;
 use imap::{Code, Condition, Response, Tagged};
 use mail::Uid;
+use store::{AccountId, MailboxId, Store};
 use tokio::time::Instant;
 
 use super::fetch::ROWS;
+use crate::ahead::Ahead;
 use crate::halt::{Halt, Outcome};
 use crate::search::{Facts, Header, Query};
-use crate::selected::Selected;
 use crate::session::Reader;
 use crate::talk::Talk;
 
@@ -21,7 +23,7 @@ const STILL_SEARCHING: Duration = Duration::from_secs(10);
 pub(super) async fn search(reader: &mut Reader, search: &Search) -> Outcome {
     let (store, account) = (reader.store(), reader.account());
     let (selected, talk) = reader.selected()?;
-    let query = Query::new(&search.key, selected)?;
+    let query = Arc::new(Query::new(&search.key, selected)?);
     let mut found = Vec::new();
     let mut last_said = Instant::now();
     let all = selected.view.all();
@@ -32,23 +34,19 @@ pub(super) async fn search(reader: &mut Reader, search: &Search) -> Outcome {
             break;
         }
         let mut verdicts: Vec<Option<bool>> = some.iter().map(|(seq, message)| query.judge(&Facts::of(*seq, message))).collect();
-        let open: Vec<Uid> = undecided(&some, &verdicts).collect();
+        let undecided = some.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
+        let open: Vec<(u32, Message)> = undecided.map(|((seq, message), _)| (*seq, **message)).collect();
         if !open.is_empty() {
-            let rows = store.messages(account, selected.id, &open, query.wants_structure()).await?;
-            for (verdict, (seq, message)) in verdicts.iter_mut().zip(&some).filter(|(verdict, _)| verdict.is_none()) {
-                let row = rows.binary_search_by_key(&message.uid, |row| row.row.uid).ok().and_then(|index| rows.get(index));
-                // One that is gone matches nothing that must be looked up.
-                let Some(row) = row else { continue };
+            let uids: Vec<Uid> = open.iter().map(|(_, message)| message.uid).collect();
+            let rows = store.messages(account, selected.id, &uids, query.wants_structure()).await?;
+            let mailbox = selected.id;
+            let mut looked = Ahead::new(open.into_iter().map(|(seq, message)| {
+                let (query, store, row) = (query.clone(), store.clone(), row_of(&rows, message.uid).cloned());
+                async move { look(&query, &store, account, mailbox, seq, message, row.as_ref()).await }
+            }));
+            for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_none()) {
                 still_searching(talk, &mut last_said).await?;
-                *verdict = match look(&query, &store, account, selected, *seq, message, row).await {
-                    Ok(verdict) => Some(verdict),
-                    Err(error @ (Halt::Body(_) | Halt::Store(db::Error::Engine(_)))) => {
-                        // One broken file shall not end the search of all others.
-                        tracing::error!(uid = %message.uid, %error, "a message can't be searched");
-                        Some(false)
-                    }
-                    Err(halt) => return Err(halt),
-                };
+                *verdict = looked.next().await.transpose()?;
             }
         }
         let number = |(seq, message): &(u32, &Message)| if search.uid { message.uid.get() } else { *seq };
@@ -58,32 +56,45 @@ pub(super) async fn search(reader: &mut Reader, search: &Search) -> Outcome {
     Ok(Tagged::ok("SEARCH completed"))
 }
 
-fn undecided<'m>(some: &'m [(u32, &Message)], verdicts: &'m [Option<bool>]) -> impl Iterator<Item = Uid> + 'm {
-    some.iter().zip(verdicts).filter(|(_, verdict)| verdict.is_none()).map(|((_, message), _)| message.uid)
+fn row_of(rows: &[store::Message], uid: Uid) -> Option<&store::Message> {
+    rows.binary_search_by_key(&uid, |row| row.row.uid).ok().and_then(|index| rows.get(index))
 }
 
-/// Cheap things first: the row, then the header, then the body, each only while the verdict is open.
+/// The verdict on a message that the view alone can't give. One that is gone, or can't be read, matches nothing: a broken
+/// file shall not end the search of all others.
 async fn look(
     query: &Query,
-    store: &store::Store,
-    account: store::AccountId,
-    selected: &Selected,
+    store: &Store,
+    account: AccountId,
+    mailbox: MailboxId,
     seq: u32,
-    message: &Message,
-    row: &store::Message,
+    message: Message,
+    row: Option<&store::Message>,
 ) -> Result<bool, Halt> {
-    let mut facts = Facts::of(seq, message);
+    let Some(row) = row else { return Ok(false) };
+    let mut facts = Facts::of(seq, &message);
     facts.row = Some(row);
     if let Some(verdict) = query.judge(&facts) {
         return Ok(verdict);
     }
-    let Some(mut reader) = store.read(account, selected.id, message.uid).await? else { return Ok(false) };
+    match read(query, store, account, mailbox, facts, row).await {
+        Err(error @ (Halt::Body(_) | Halt::Store(db::Error::Engine(_)))) => {
+            tracing::error!(uid = %message.uid, %error, "a message can't be searched");
+            Ok(false)
+        }
+        verdict => verdict,
+    }
+}
+
+/// Cheap things first: the header, then the body, only while the verdict is open.
+async fn read(query: &Query, store: &Store, account: AccountId, mailbox: MailboxId, mut facts: Facts<'_>, row: &store::Message) -> Result<bool, Halt> {
+    let Some(mut reader) = store.read(account, mailbox, row.row.uid).await? else { return Ok(false) };
     let header = Header::read(&mut reader).await?;
     facts.header = Some(&header);
     if let Some(verdict) = query.judge(&facts) {
         return Ok(verdict);
     }
-    let Some(structure) = store.structure(account, selected.id, row).await? else { return Ok(false) };
+    let Some(structure) = store.structure(account, mailbox, row).await? else { return Ok(false) };
     let bodies = query.search_body(&mut reader, &structure).await?;
     facts.bodies = Some(&bodies);
     Ok(query.judge(&facts).unwrap_or(false))

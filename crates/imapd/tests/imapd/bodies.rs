@@ -160,3 +160,33 @@ async fn a_missing_file_withholds_no_other_message() {
     })
     .await;
 }
+
+/// More than the database has connections.
+const SLOW: usize = 40;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_readers_hold_no_connection_to_the_database() {
+    on_every_engine(settings(), |world| async move {
+        let body = b"x\r\n".repeat(3000);
+        for n in 0..60 {
+            world.deliver("INBOX", &[format!("Subject: {n}\r\n\r\n").as_bytes(), &body].concat()).await;
+        }
+        let mut slow = Vec::new();
+        for _ in 0..SLOW {
+            let mut client = Client::login(world.connect("127.0.0.1:1"), "alice").await;
+            client.command("EXAMINE INBOX").await;
+            client.send(b"x FETCH 1:* (BODYSTRUCTURE BODY.PEEK[])\r\n").await;
+            slow.push(client);
+        }
+        let mut other = Client::login(world.connect("127.0.0.1:1"), "alice").await;
+        for command in ["SELECT INBOX", "STORE 1:* +FLAGS (\\Flagged)", "SEARCH BODY nowhere", "UID FETCH 1:* (ENVELOPE)", "NOOP"] {
+            let answer = other.command(command).await;
+            assert!(answer.last().is_some_and(|line| line.starts_with("x OK")), "{} {command}: {answer:?}", world.engine);
+        }
+        for mut client in slow {
+            let answer = client.raw_answer().await;
+            assert!(answer.len() > 60 * 9000 && answer.ends_with(b"x OK FETCH completed\r\n"), "{}", world.engine);
+        }
+    })
+    .await;
+}

@@ -71,6 +71,8 @@ where
     F: Fn(Arc<World>) -> T,
     T: Future<Output = ()>,
 {
+    // What the operator would read, beside a failure.
+    let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::ERROR).try_init();
     let directory = tempfile::tempdir().unwrap();
     let migrations = [db::MIGRATIONS, store::MIGRATIONS].concat();
     for fresh in db::testing::engines(directory.path(), &migrations).await.unwrap() {
