@@ -47,15 +47,16 @@ impl Bells {
         self.0.settler.notify_one();
     }
 
-    /// For the one settler: the accounts that changed since it last asked; waits while there are none.
-    pub(crate) async fn changed(&self) -> HashSet<i64> {
-        loop {
-            let changed = std::mem::take(&mut *self.0.changed.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
-            if !changed.is_empty() {
-                return changed;
-            }
+    /// For the one settler: waits until an account changed since it last asked which. May be dropped without losing a ring.
+    pub(crate) async fn rung(&self) {
+        while self.0.changed.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).is_empty() {
             self.0.settler.notified().await;
         }
+    }
+
+    /// For the one settler: the accounts that changed since it last asked.
+    pub(crate) fn changed(&self) -> HashSet<i64> {
+        std::mem::take(&mut *self.0.changed.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
     pub(crate) fn watch(&self, account: AccountId) -> Watch {

@@ -10,10 +10,15 @@ pub(crate) mod todo;
 
 use std::collections::{BTreeSet, HashSet};
 use std::future::Future;
+use std::time::Duration;
 
 use db::Error;
 
 use crate::{AccountId, Store};
+
+/// How long changes are gathered before they are settled: short for whoever looks into a Maildir, long enough that at a
+/// steady rate many messages share one sync and one commit instead of holding up the next delivery each.
+const GATHER: Duration = Duration::from_millis(30);
 
 /// Does what is due now and then whatever commits bring, until `stop` is ready; then what is left once more.
 pub async fn run(store: Store, stop: impl Future<Output = ()>) {
@@ -21,11 +26,18 @@ pub async fn run(store: Store, stop: impl Future<Output = ()>) {
     settle_logged(&store, None).await;
     loop {
         tokio::select! {
-            changed = store.inner.bells.changed() => settle_logged(&store, Some(changed)).await,
+            changed = gather(&store) => settle_logged(&store, Some(changed)).await,
             () = &mut stop => break,
         }
     }
     settle_logged(&store, None).await;
+}
+
+/// The accounts that changed, once something did and a moment for more has passed.
+async fn gather(store: &Store) -> HashSet<i64> {
+    store.inner.bells.rung().await;
+    tokio::time::sleep(GATHER).await;
+    store.inner.bells.changed()
 }
 
 /// Everything that is due, now. For tools, tests and benchmarks: afterwards the store is settled.
