@@ -21,7 +21,7 @@ fn enough(n: usize) -> usize {
 fn survives(world: &mut World) {
     for n in 0..rounds() {
         let mut server = world.serve(ALL);
-        let acknowledged = world.load_until(server.address("smtp"), enough(n), || server.kill());
+        let acknowledged = world.load_until(server.address("smtp"), server.address("imap"), enough(n), || server.kill());
         let server = world.serve(ALL);
         let faults = world.faults(&server, RECOVERY);
         assert_eq!(faults, Vec::<String>::new(), "round {n}, {acknowledged} acknowledged; stderr:\n{}", server.log());
@@ -58,7 +58,7 @@ fn control_250_before_commit_is_found() {
     let mut world = World::new(directory.path(), None);
     let mut server = world.serve(ALL);
     let through = eager::before(server.address("smtp"));
-    world.load_until(through, 60, || server.kill());
+    world.load_until(through, server.address("imap"), 60, || server.kill());
     let server = world.serve(ALL);
     let faults = world.faults(&server, Duration::ZERO);
     assert!(faults.iter().any(|fault| fault.starts_with("IMAP") && fault.contains("lost")), "250 came before the COMMIT, and nobody noticed: {faults:?}");
@@ -71,7 +71,7 @@ fn control_recovery_skipped_is_found() {
     // A kill may by chance come when nothing is left to place.
     for _ in 0..10 {
         let mut server = world.serve(ALL);
-        world.load_until(server.address("smtp"), 60, || server.kill());
+        world.load_until(server.address("smtp"), server.address("imap"), 60, || server.kill());
         let server = world.serve("smtp,imap");
         let faults = world.faults(&server, Duration::from_millis(500));
         assert!(!faults.iter().any(|fault| fault.starts_with("IMAP: ")), "{faults:?}");

@@ -4,12 +4,16 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use house_tests::imap::Imap;
 use house_tests::smtp::Smtp;
 
-use crate::judge::{Ledger, Sent};
+use crate::judge::{Flagged, Ledger, Sent};
+use crate::world::PASSWORD;
 
 /// Connections at once: enough that commits are grouped.
 const SENDERS: usize = 8;
+/// Of them, those that append by IMAP and set flags.
+const APPENDERS: usize = 2;
 /// Small ones lie in the database with their row; a large one goes through the spool.
 const SMALL: usize = 600;
 const LARGE: usize = 200_000;
@@ -25,17 +29,15 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts the senders of round `round`; they end when the server does.
-    pub fn start(at: SocketAddr, round: usize) -> Load {
+    /// Starts the senders of round `round` to SMTP at `smtp` and IMAP at `imap`; they end when the server does.
+    pub fn start(smtp: SocketAddr, imap: SocketAddr, round: usize) -> Load {
         let ledger = Arc::new(Mutex::new(Ledger::new()));
         let acknowledged = Arc::new(AtomicUsize::new(0));
         let threads = (0..SENDERS).map(|sender| {
             let (ledger, acknowledged) = (ledger.clone(), acknowledged.clone());
             std::thread::spawn(move || {
-                // Nobody there any more: the round is over for this sender.
-                while let Ok(smtp) = Smtp::connect(at) {
-                    send_on(smtp, round, sender, &ledger, &acknowledged);
-                }
+                let sender = Sender { name: format!("r{round}-s{sender}"), appends: sender < APPENDERS, ledger, acknowledged };
+                sender.run(smtp, imap);
             })
         });
         let threads = threads.collect();
@@ -61,24 +63,64 @@ impl Load {
     }
 }
 
-/// Sends over one connection until it breaks.
-fn send_on(mut smtp: Smtp, round: usize, sender: usize, ledger: &Mutex<Ledger>, acknowledged: &AtomicUsize) {
-    loop {
-        let mut known = ledger.lock().expect("the ledger");
-        let n = known.len();
-        let id = format!("r{round}-s{sender}-n{n}");
-        let to = if n.is_multiple_of(3) { vec!["carol", "dave"] } else { vec![if n.is_multiple_of(2) { "carol" } else { "dave" }] };
-        // Written down before it is sent: what is found must be known.
-        known.insert(id.clone(), Sent { to: to.clone(), acknowledged: false });
-        drop(known);
-        let addresses: Vec<String> = to.iter().map(|user| format!("{user}@example.test")).collect();
-        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
-        let size = if n % 16 == 7 { LARGE } else { SMALL };
-        if smtp.send("load@example.net", &addresses, &message(&id, size)).is_err() {
-            return;
+/// One thread of the load.
+struct Sender {
+    name: String,
+    appends: bool,
+    ledger: Arc<Mutex<Ledger>>,
+    acknowledged: Arc<AtomicUsize>,
+}
+
+impl Sender {
+    /// Goes on until nobody is there any more.
+    fn run(&self, smtp: SocketAddr, imap: SocketAddr) {
+        if self.appends {
+            while let Ok(imap) = Imap::try_login(imap, "carol@example.test", PASSWORD) {
+                // It breaks when the server dies.
+                let _ = self.append_on(imap);
+            }
+        } else {
+            while let Ok(smtp) = Smtp::connect(smtp) {
+                let _ = self.send_on(smtp);
+            }
         }
-        ledger.lock().expect("the ledger").get_mut(&id).expect("its own entry").acknowledged = true;
-        acknowledged.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn send_on(&self, mut smtp: Smtp) -> std::io::Result<()> {
+        loop {
+            let (id, to, text) = self.next(|n| if n.is_multiple_of(3) { vec!["carol", "dave"] } else { vec![if n.is_multiple_of(2) { "carol" } else { "dave" }] });
+            let addresses: Vec<String> = to.iter().map(|user| format!("{user}@example.test")).collect();
+            let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+            smtp.send("load@example.net", &addresses, &text)?;
+            self.note(&id, |sent| sent.acknowledged = true);
+            self.acknowledged.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn append_on(&self, mut imap: Imap) -> std::io::Result<()> {
+        imap.try_ask("SELECT INBOX")?;
+        loop {
+            let (id, _, text) = self.next(|_| vec!["carol"]);
+            let uid = imap.append("INBOX", &text)?;
+            self.note(&id, |sent| (sent.acknowledged, sent.flagged) = (true, Flagged::Perhaps));
+            imap.try_ask(&format!("UID STORE {uid} +FLAGS.SILENT (\\Flagged)"))?;
+            self.note(&id, |sent| sent.flagged = Flagged::Yes);
+            self.acknowledged.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A new message, written down before it is sent: what is found must be known.
+    fn next(&self, to: impl FnOnce(usize) -> Vec<&'static str>) -> (String, Vec<&'static str>, String) {
+        let mut known = self.ledger.lock().expect("the ledger");
+        let n = known.len();
+        let (id, to) = (format!("{}-n{n}", self.name), to(n));
+        known.insert(id.clone(), Sent { to: to.clone(), acknowledged: false, flagged: Flagged::No });
+        let text = message(&id, if n % 16 == 7 { LARGE } else { SMALL });
+        (id, to, text)
+    }
+
+    fn note(&self, id: &str, change: impl FnOnce(&mut Sent)) {
+        change(self.ledger.lock().expect("the ledger").get_mut(id).expect("its own entry"));
     }
 }
 

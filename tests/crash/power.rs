@@ -124,8 +124,8 @@ fn set_store(configured: &Configured, store: &Path) {
 
 /// Loads `server`, cuts the power, and brings it back.
 fn cut_under_load(world: &mut World, disk: &Disk, mut server: Server, enough: usize) -> usize {
-    let at = server.address("smtp");
-    let acknowledged = world.load_until(at, enough, || disk.cut(&mut server));
+    let (smtp, imap) = (server.address("smtp"), server.address("imap"));
+    let acknowledged = world.load_until(smtp, imap, enough, || disk.cut(&mut server));
     disk.restore();
     acknowledged
 }

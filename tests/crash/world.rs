@@ -1,6 +1,7 @@
 //! A store that is crashed again and again, and what is found in it.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use crate::judge::{Found, Ledger, judge};
 use crate::load::{self, HEADER, Load};
 
 pub const ACCOUNTS: [&str; 2] = ["carol", "dave"];
-const PASSWORD: &str = "a long password";
+pub const PASSWORD: &str = "a long password";
 /// How long recovery may take until every file is placed.
 pub const RECOVERY: Duration = Duration::from_secs(60);
 
@@ -54,10 +55,10 @@ impl World {
         server
     }
 
-    /// Loads `at` until about `enough` are acknowledged, then calls `crash`, and notes what the senders know.
-    pub fn load_until(&mut self, at: std::net::SocketAddr, enough: usize, crash: impl FnOnce()) -> usize {
+    /// Loads `smtp` and `imap` until about `enough` are acknowledged, then calls `crash`, and notes what the senders know.
+    pub fn load_until(&mut self, smtp: SocketAddr, imap: SocketAddr, enough: usize, crash: impl FnOnce()) -> usize {
         self.round += 1;
-        let load = Load::start(at, self.round);
+        let load = Load::start(smtp, imap, self.round);
         house_tests::until::within(RECOVERY, "enough acknowledged messages", || {
             assert!(load.runs(), "all senders were refused");
             (load.acknowledged() >= enough).then_some(())
@@ -104,7 +105,7 @@ impl World {
     fn by_imap(&mut self, server: &Server, user: &'static str, faults: &mut Vec<String>) -> Vec<Found> {
         let mut imap = Imap::login(server.address("imap"), &format!("{user}@example.test"), PASSWORD);
         imap.ask("SELECT INBOX");
-        let answer = imap.ask("UID FETCH 1:* (UID BODY.PEEK[])");
+        let answer = imap.ask("UID FETCH 1:* (UID FLAGS BODY.PEEK[])");
         let before = self.uids.entry(user).or_default();
         let mut found = Vec::new();
         for message in answer.split("\r\n* ").filter(|part| part.contains(HEADER)) {
@@ -114,7 +115,8 @@ impl World {
             if known != uid {
                 faults.push(format!("{user}'s {id} has UID {uid}, and had {known}"));
             }
-            found.push(Found { id, whole });
+            let head = message.split_once("BODY[").map_or(message, |(head, _)| head);
+            found.push(Found { id, whole, flagged: head.contains("\\Flagged") });
         }
         found
     }
@@ -130,7 +132,8 @@ impl World {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => panic!("{}: {error}", folder.display()),
         };
-        files.iter().filter_map(|file| load::read(&file.text)).map(|(id, whole)| Found { id, whole }).collect()
+        let read = |file: &maildir::File| load::read(&file.text).map(|(id, whole)| Found { id, whole, flagged: file.letters.contains('F') });
+        files.iter().filter_map(read).collect()
     }
 }
 

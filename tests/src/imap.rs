@@ -1,6 +1,6 @@
 //! The least IMAP client: blocking, over plain TCP (`plaintext_auth = loopback`).
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use crate::until::SOON;
@@ -16,42 +16,75 @@ impl Imap {
     /// Connects and logs in.
     #[track_caller]
     pub fn login(at: SocketAddr, user: &str, password: &str) -> Imap {
-        let stream = TcpStream::connect(at).expect("IMAP");
-        stream.set_read_timeout(Some(SOON)).expect("a socket");
+        Imap::try_login(at, user, password).unwrap_or_else(|error| panic!("IMAP: {user}: {error}"))
+    }
+
+    /// Connects and logs in, if the server lives.
+    pub fn try_login(at: SocketAddr, user: &str, password: &str) -> Result<Imap> {
+        let stream = TcpStream::connect(at)?;
+        stream.set_read_timeout(Some(SOON))?;
+        stream.set_nodelay(true)?;
         let mut imap = Imap { stream: BufReader::new(stream), tag: 0 };
-        let greeting = imap.line();
-        assert!(greeting.starts_with("* OK"), "{greeting}");
-        imap.ask(&format!("LOGIN \"{user}\" \"{password}\""));
-        imap
+        let greeting = imap.line()?;
+        if !greeting.starts_with("* OK") {
+            return Err(Error::other(greeting));
+        }
+        imap.try_ask(&format!("LOGIN \"{user}\" \"{password}\""))?;
+        Ok(imap)
     }
 
     /// Sends a command and gives everything until its OK, literals included.
     #[track_caller]
     pub fn ask(&mut self, command: &str) -> String {
+        self.try_ask(command).unwrap_or_else(|error| panic!("IMAP: {command}: {error}"))
+    }
+
+    /// Sends a command and gives everything before its OK; an error for NO, BAD or the end of the connection.
+    pub fn try_ask(&mut self, command: &str) -> Result<String> {
         self.tag += 1;
         let tag = format!("t{}", self.tag);
-        self.stream.get_mut().write_all(format!("{tag} {command}\r\n").as_bytes()).expect("IMAP");
+        self.stream.get_mut().write_all(format!("{tag} {command}\r\n").as_bytes())?;
+        self.result(&tag).map(|(untagged, _)| untagged)
+    }
+
+    /// Appends `text` to `mailbox`; gives its UID.
+    pub fn append(&mut self, mailbox: &str, text: &str) -> Result<u32> {
+        self.tag += 1;
+        let tag = format!("t{}", self.tag);
+        self.stream.get_mut().write_all(format!("{tag} APPEND {mailbox} {{{}}}\r\n", text.len()).as_bytes())?;
+        let welcome = self.line()?;
+        if !welcome.starts_with('+') {
+            return Err(Error::other(welcome));
+        }
+        self.stream.get_mut().write_all(format!("{text}\r\n").as_bytes())?;
+        let (_, answer) = self.result(&tag)?;
+        let uid = answer.rsplit_once("[APPENDUID ").and_then(|(_, rest)| rest.split([' ', ']']).nth(1)?.parse().ok());
+        uid.ok_or_else(|| Error::other(answer))
+    }
+
+    /// Everything before the tagged OK, and that.
+    fn result(&mut self, tag: &str) -> Result<(String, String)> {
         let mut all = String::new();
         loop {
-            let line = self.line();
+            let line = self.line()?;
             if let Some(result) = line.strip_prefix(&format!("{tag} ")) {
-                assert!(result.starts_with("OK"), "{command}: {line}");
-                return all;
+                return if result.starts_with("OK") { Ok((all, line)) } else { Err(Error::other(line)) };
             }
             all.push_str(&line);
             if let Some(size) = line.trim_end().strip_suffix('}').and_then(|line| line.rsplit_once('{')).and_then(|(_, size)| size.parse().ok()) {
                 let mut literal = vec![0; size];
-                self.stream.read_exact(&mut literal).expect("a literal");
+                self.stream.read_exact(&mut literal)?;
                 all.push_str(&String::from_utf8_lossy(&literal));
             }
         }
     }
 
-    #[track_caller]
-    fn line(&mut self) -> String {
+    fn line(&mut self) -> Result<String> {
         let mut line = Vec::new();
-        self.stream.read_until(b'\n', &mut line).expect("IMAP");
-        assert!(line.ends_with(b"\r\n"), "the connection ended after {:?}", String::from_utf8_lossy(&line));
-        String::from_utf8_lossy(&line).into_owned()
+        self.stream.read_until(b'\n', &mut line)?;
+        if !line.ends_with(b"\r\n") {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        Ok(String::from_utf8_lossy(&line).into_owned())
     }
 }
