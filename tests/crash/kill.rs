@@ -37,6 +37,12 @@ fn killed_on_sqlite_nothing_acknowledged_is_lost_or_doubled() {
 }
 
 #[test]
+fn killed_with_a_queue_nothing_is_lost_or_delivered_twice() {
+    let directory = tempfile::tempdir().expect("a directory");
+    survives(&mut World::queued(directory.path()));
+}
+
+#[test]
 fn killed_on_postgresql_nothing_acknowledged_is_lost_or_doubled() {
     let name = "killed_on_postgresql_nothing_acknowledged_is_lost_or_doubled";
     let Ok(server) = std::env::var("POSTHOUSE_TEST_POSTGRES") else {
@@ -81,4 +87,15 @@ fn control_recovery_skipped_is_found() {
         server.stop();
     }
     panic!("recovery was skipped ten times, and nobody noticed");
+}
+
+#[test]
+fn control_a_queue_that_nobody_runs_is_found() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut world = World::queued(directory.path());
+    let mut server = world.serve("smtp,imap,upkeep");
+    world.load_until(server.address("smtp"), server.address("imap"), 30, || server.kill());
+    let server = world.serve("smtp,imap,upkeep");
+    let faults = world.faults(&server, Duration::from_millis(500));
+    assert!(faults.iter().any(|fault| fault.starts_with("IMAP") && fault.contains("lost")), "nothing went through the queue: {faults:?}");
 }

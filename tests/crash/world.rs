@@ -26,6 +26,8 @@ pub struct World {
     /// Where each account's ids were found before: id → UID.
     uids: BTreeMap<&'static str, BTreeMap<String, u32>>,
     round: usize,
+    /// Messages to both accounts go through the queue, and may arrive some time after the start.
+    queued: bool,
 }
 
 impl World {
@@ -37,7 +39,14 @@ impl World {
         for user in ACCOUNTS {
             configured.add_user(&format!("{user}@example.test"), PASSWORD);
         }
-        World { configured, ledger: Ledger::new(), uids: BTreeMap::new(), round: 0 }
+        World { configured, ledger: Ledger::new(), uids: BTreeMap::new(), round: 0, queued: false }
+    }
+
+    /// The same, where a message to more than one recipient goes through the queue.
+    pub fn queued(directory: &Path) -> World {
+        let world = World::new(directory, None);
+        world.configured.set("direct_recipient_limit = 1");
+        World { queued: true, ..world }
     }
 
     /// Serves `services` of it.
@@ -70,29 +79,33 @@ impl World {
         acknowledged
     }
 
-    /// Everything that is wrong with what `server` shows, and with the Maildir once it is settled; at most `limit` is
-    /// waited for that.
+    /// Everything that is wrong with what `server` shows at once, and with the Maildir once it is settled; at most `limit` is
+    /// waited for that, and for the queue to be empty if there is one.
     pub fn faults(&mut self, server: &Server, limit: Duration) -> Vec<String> {
-        let (mut shown, mut faults) = (BTreeMap::new(), Vec::new());
-        for user in ACCOUNTS {
-            let messages = self.by_imap(server, user, &mut faults);
-            shown.insert(user, messages);
-        }
-        faults.extend(judge(&self.ledger, "IMAP", &shown));
         let begun = Instant::now();
+        let mut faults = Vec::new();
+        let mut shown = self.shown(server, &mut faults);
         loop {
+            let mut wrong = judge(&self.ledger, "IMAP", &shown);
+            let at_once = !self.queued && !wrong.is_empty();
             let lying = ACCOUNTS.map(|user| (user, self.by_maildir(user))).into();
-            let wrong = judge(&self.ledger, "Maildir", &lying);
-            let same = sorted(&shown) == sorted(&lying);
-            if (wrong.is_empty() && same) || begun.elapsed() > limit {
+            wrong.extend(judge(&self.ledger, "Maildir", &lying));
+            if sorted(&shown) != sorted(&lying) {
+                wrong.push("IMAP and Maildir show different messages".into());
+            }
+            if wrong.is_empty() || at_once || begun.elapsed() > limit {
                 faults.extend(wrong);
-                if !same {
-                    faults.push("IMAP and Maildir show different messages".into());
-                }
                 return faults;
             }
             std::thread::sleep(Duration::from_millis(50));
+            if self.queued {
+                shown = self.shown(server, &mut faults);
+            }
         }
+    }
+
+    fn shown(&mut self, server: &Server, faults: &mut Vec<String>) -> BTreeMap<&'static str, Vec<Found>> {
+        ACCOUNTS.map(|user| (user, self.by_imap(server, user, faults))).into()
     }
 
     /// What the program's own check says.
