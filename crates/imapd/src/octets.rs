@@ -58,6 +58,14 @@ pub(crate) fn clip(range: &Range<u64>, partial: Option<Partial>) -> Range<u64> {
     start..start.saturating_add(length.into()).min(range.end)
 }
 
+/// Octets as a literal may have them: `CHAR8` has no NUL (RFC 3501 §9), and some clients end there. 0x80 keeps the length.
+pub(crate) fn without_nul(octets: Bytes) -> Bytes {
+    match memchr::memchr(0, &octets) {
+        None => octets,
+        Some(_) => octets.iter().map(|&octet| if octet == 0 { 0x80 } else { octet }).collect(),
+    }
+}
+
 /// The chosen fields of a header as they came, and the empty line that ends it (B-01).
 pub(crate) async fn fields(reader: &mut Reader, header: &Range<u64>, names: &[String], named: bool, partial: Option<Partial>) -> Result<Bytes, bodies::Error> {
     let end = header.end.min(header.start.saturating_add(HEADER_LIMIT));

@@ -232,7 +232,7 @@ impl<'a> Fetching<'a> {
         let range = match found {
             Octets::Range(range) => octets::clip(&range, partial),
             Octets::Fields { header, names, named } => {
-                let chosen = octets::fields(reader, &header, names, named, partial).await?;
+                let chosen = octets::without_nul(octets::fields(reader, &header, names, named, partial).await?);
                 line.octets += chosen.len();
                 line.items.push(FetchItem::Octets(label, Some(chosen)));
                 return Ok(());
@@ -240,7 +240,7 @@ impl<'a> Fetching<'a> {
         };
         let length = range.end.saturating_sub(range.start);
         if length <= SMALL {
-            let read = reader.read(range).await?;
+            let read = octets::without_nul(reader.read(range).await?);
             line.octets += read.len();
             line.items.push(FetchItem::Octets(label, Some(read)));
             return Ok(());
@@ -252,7 +252,7 @@ impl<'a> Fetching<'a> {
         while left > 0 {
             let Some(piece) = reader.chunk().await.map_err(|error| torn(&error))? else { return Err(Halt::Torn) };
             left = left.saturating_sub(piece.len() as u64);
-            talk.chunk(piece).await?;
+            talk.chunk(octets::without_nul(piece)).await?;
         }
         Ok(())
     }

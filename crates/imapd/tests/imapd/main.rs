@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod client;
+mod forgotten;
 mod model;
 mod sessions;
 mod tls;

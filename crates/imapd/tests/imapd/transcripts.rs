@@ -43,6 +43,7 @@ transcripts! {
     b_02_partial
     b_03_parts
     b_05_structure
+    b_07_strange_headers
     b_09_macros_and_items_asked_twice
     c_03_no_password_in_clear
     c_05_authenticate
