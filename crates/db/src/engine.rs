@@ -82,15 +82,8 @@ impl Tx {
     /// that few texts are prepared; the answers come in no order.
     pub async fn rows_with<const N: usize>(&mut self, sql: &str, fixed: &[Value], rows: &[[Value; N]]) -> Result<Vec<Row>, Error> {
         let mut answers = Vec::new();
-        let mut rest = rows;
-        while !rest.is_empty() {
-            let most = (BINDS.saturating_sub(fixed.len()) / N.max(1)).min(ROWS);
-            let (chunk, after) = rest.split_at(1 << rest.len().min(most).max(1).ilog2());
-            let mut args = Vec::with_capacity(fixed.len() + chunk.len() * N);
-            args.extend_from_slice(fixed);
-            args.extend(chunk.iter().flatten().cloned());
-            answers.extend(self.query(&expand::<N>(sql, fixed.len(), chunk.len()), &args).await?);
-            rest = after;
+        for (sql, args) in chunks(sql, fixed, rows) {
+            answers.append(&mut self.query(&sql, &args).await?);
         }
         Ok(answers)
     }
@@ -153,6 +146,23 @@ impl Readers {
             Readers::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// The statements and binds that `sql` becomes for `rows`, in chunks of powers of two.
+pub(crate) fn chunks<const N: usize>(sql: &str, fixed: &[Value], rows: &[[Value; N]]) -> impl Iterator<Item = (String, Vec<Value>)> {
+    let most = (BINDS.saturating_sub(fixed.len()) / N.max(1)).min(ROWS);
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (chunk, after) = rest.split_at(1 << rest.len().min(most).max(1).ilog2());
+        rest = after;
+        let mut args = Vec::with_capacity(fixed.len() + chunk.len() * N);
+        args.extend_from_slice(fixed);
+        args.extend(chunk.iter().flatten().cloned());
+        Some((expand::<N>(sql, fixed.len(), chunk.len()), args))
+    })
 }
 
 /// `{rows}` as `count` groups of `N` placeholders that follow the `fixed` ones.

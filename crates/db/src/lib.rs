@@ -104,6 +104,15 @@ impl Db {
         self.inner.readers.query(sql, args).await
     }
 
+    /// One reading statement for many rows, as [`Tx::rows_with`].
+    pub async fn query_rows<const N: usize>(&self, sql: &str, fixed: &[Value], rows: &[[Value; N]]) -> Result<Vec<Row>, Error> {
+        let mut answers = Vec::new();
+        for (sql, args) in engine::chunks(sql, fixed, rows) {
+            answers.append(&mut self.query(&sql, &args).await?);
+        }
+        Ok(answers)
+    }
+
     /// Several reading statements over one snapshot. Never hold it across a write to a peer: it keeps the write-ahead
     /// log from being checkpointed.
     pub async fn read(&self) -> Result<Tx, Error> {

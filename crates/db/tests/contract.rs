@@ -322,7 +322,7 @@ async fn a_backend_killed_at_any_moment_neither_loses_nor_doubles() {
         }
     });
     let mut done = 0;
-    for round in 0..60i64 {
+    for round in 0..12i64 {
         let commits = futures_util::future::join_all((0..8).map(|n| fresh.db.commit(Add { id: 100 + n, by: 1 }))).await;
         for (n, result) in (0..).zip(commits) {
             // Killed ten times in a row it may be given up, but only when it certainly did not happen.
@@ -339,7 +339,7 @@ async fn a_backend_killed_at_any_moment_neither_loses_nor_doubles() {
     let killed = killing.await.unwrap();
     let sum = fresh.db.query("SELECT CAST(SUM(n) AS BIGINT) FROM counter", &[]).await.unwrap()[0].int(0);
     assert_eq!(sum, done, "{killed} killed");
-    assert!(killed > 20, "only {killed} killed");
+    assert!(killed > 5, "only {killed} killed");
     assert!(done > 0);
     let marks = fresh.db.query("SELECT COUNT(*) FROM landed", &[]).await.unwrap()[0].int(0);
     assert!(marks < 100, "{marks} marks stay");
