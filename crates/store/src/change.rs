@@ -85,6 +85,12 @@ pub(crate) fn runs(uids: &[Uid]) -> Vec<(u32, u32)> {
     runs
 }
 
+/// [`runs`] as rows of a statement: first and last.
+pub(crate) fn ranges(uids: &[Uid]) -> Vec<[db::Value; 2]> {
+    let range = |(first, count): (u32, u32)| [first.into(), (i64::from(first) + i64::from(count) - 1).into()];
+    runs(uids).into_iter().map(range).collect()
+}
+
 fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);

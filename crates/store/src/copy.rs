@@ -32,10 +32,17 @@ pub struct Copied {
     pub pairs: Vec<(Uid, Uid)>,
 }
 
+impl Copy {
+    /// Copies `uids` (ascending). Whoever commits it together with other steps leaves its files to the settler.
+    pub fn new(store: &Store, account: AccountId, from: MailboxId, uids: Vec<Uid>, to: MailboxName) -> Copy {
+        Copy { account, from, uids, to, host: store.bodies().host() }
+    }
+}
+
 impl Store {
     /// Commits a [`Copy`] alone, and makes the new files at once.
     pub async fn copy(&self, account: AccountId, from: MailboxId, uids: Vec<Uid>, to: &MailboxName) -> Result<Copied, Error> {
-        let copied = self.db().commit(Copy { account, from, uids, to: to.clone(), host: self.bodies().host() }).await?;
+        let copied = self.db().commit(Copy::new(self, account, from, uids, to.clone())).await?;
         todo::link_now(self, account).await;
         Ok(copied)
     }
@@ -96,17 +103,17 @@ impl Copy {
     }
 
     async fn sources(&self, tx: &mut Tx) -> Result<Vec<Source>, Error> {
-        let mut sources = Vec::new();
-        for (first, count) in crate::change::runs(&self.uids) {
-            let sql = "SELECT p.uid, p.message_id, p.flags, p.modseq, m.size, m.place, p.file FROM mailbox_message p \
-                       JOIN message m ON m.account_id = p.account_id AND m.id = p.message_id \
-                       WHERE p.account_id = ?1 AND p.mailbox_id = ?2 AND p.uid BETWEEN ?3 AND ?4 ORDER BY p.uid";
-            let last = i64::from(first) + i64::from(count) - 1;
-            for found in tx.query(sql, &[self.account.into(), self.from.into(), first.into(), last.into()]).await? {
-                let placed = found.opt_text(5).is_none();
-                sources.push(Source { row: crate::view::row(&found)?, size: found.int(4), placed, file: found.text(6).to_owned() });
-            }
-        }
+        let sql = "WITH v(f, l) AS (VALUES {rows}) SELECT p.uid, p.message_id, p.flags, p.modseq, m.size, m.place, p.file \
+                   FROM v CROSS JOIN mailbox_message p JOIN message m ON m.account_id = p.account_id AND m.id = p.message_id \
+                   WHERE p.account_id = ?1 AND p.mailbox_id = ?2 AND p.uid BETWEEN v.f AND v.l";
+        let found = tx.rows_with(sql, &[self.account.into(), self.from.into()], &crate::change::ranges(&self.uids)).await?;
+        let source = |found: &db::Row| -> Result<Source, Error> {
+            let placed = found.opt_text(5).is_none();
+            Ok(Source { row: crate::view::row(found)?, size: found.int(4), placed, file: found.text(6).to_owned() })
+        };
+        let mut sources: Vec<Source> = found.iter().map(source).collect::<Result<_, _>>()?;
+        sources.sort_unstable_by_key(|source| source.row.uid);
+        sources.dedup_by_key(|source| source.row.uid);
         Ok(sources)
     }
 

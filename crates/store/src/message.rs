@@ -1,5 +1,6 @@
 //! What is known of a message, and its bytes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bodies::{Place, Reader, Source};
@@ -35,15 +36,12 @@ impl Store {
     /// Ask for at most some hundreds at once.
     pub async fn messages(&self, account: AccountId, mailbox: MailboxId, uids: &[Uid], with_structure: bool) -> Result<Vec<Message>, Error> {
         let cache = if with_structure { ", m.cache" } else { "" };
-        let mut messages = Vec::new();
-        for (first, count) in crate::change::runs(uids) {
-            let sql = format!("SELECT {COLUMNS}{cache} FROM {TABLES} WHERE p.account_id = ?1 AND p.mailbox_id = ?2 AND p.uid BETWEEN ?3 AND ?4 ORDER BY p.uid");
-            let last = i64::from(first) + i64::from(count) - 1;
-            let rows = self.db().query(&sql, &[account.into(), mailbox.into(), first.into(), last.into()]).await?;
-            for row in &rows {
-                messages.push(message(row)?);
-            }
-        }
+        let sql = format!("WITH v(f, l) AS (VALUES {{rows}}) SELECT {COLUMNS}{cache} FROM v CROSS JOIN {TABLES} \
+                           WHERE p.account_id = ?1 AND p.mailbox_id = ?2 AND p.uid BETWEEN v.f AND v.l");
+        let found = self.db().query_rows(&sql, &[account.into(), mailbox.into()], &crate::change::ranges(uids)).await?;
+        let mut messages: Vec<Message> = found.iter().map(message).collect::<Result<_, _>>()?;
+        messages.sort_unstable_by_key(|message| message.row.uid);
+        messages.dedup_by_key(|message| message.row.uid);
         Ok(messages)
     }
 
@@ -75,11 +73,12 @@ impl Store {
             let opened = async { self.bodies().folder(&home, &name.maildir_dir())?.open(row.text(1), &copy::letters(row.int(2))).await };
             return Ok(Some(opened.await));
         };
-        let Some(source) = self.source(account, MessageId::new(row.int(4)), place).await? else {
-            // Settled since we looked.
-            return Box::pin(self.try_read(account, mailbox, uid)).await;
-        };
-        Ok(Some(self.bodies().reader(source).await))
+        let id = MessageId::new(row.int(4));
+        match self.source(account, id, place).await? {
+            Some(source) => Ok(Some(self.bodies().reader(source).await)),
+            // Settled since we looked: the caller looks again.
+            None => Ok(Some(Err(bodies::Error::Vanished { folder: "the database".into(), base: format!("{id} of account {account}") }))),
+        }
     }
 
     /// The body of a message that is not a file yet; None when it has become one.
@@ -145,7 +144,9 @@ impl Step for KeepStructure {
     }
     fn run<'t>(batch: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<()>, Failed>> {
         Box::pin(async move {
-            let rows: Vec<[db::Value; 3]> = batch.iter().map(|keep| [keep.account.into(), keep.id.into(), keep.packed.clone().into()]).collect();
+            // The last of each message: two rows for one would leave it to the engine which counts.
+            let last: BTreeMap<_, &bytes::Bytes> = batch.iter().map(|keep| ((keep.account, keep.id), &keep.packed)).collect();
+            let rows: Vec<[db::Value; 3]> = last.into_iter().map(|((account, id), packed)| [account.into(), id.into(), packed.clone().into()]).collect();
             let sql = "WITH v(a, i, c) AS (VALUES {rows}) UPDATE message SET cache = v.c FROM v WHERE message.account_id = v.a AND message.id = v.i";
             tx.rows(sql, &rows).await?;
             Ok(vec![(); batch.len()])

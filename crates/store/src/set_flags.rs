@@ -120,15 +120,13 @@ async fn write(tx: &mut Tx, account: AccountId, mailbox: MailboxId, rows: &[Row]
     Ok(())
 }
 
-/// The rows of these UIDs (ascending) that are there, ascending.
+/// The rows of these UIDs (ascending) that are there, ascending. One statement, however scattered they are.
 pub(crate) async fn rows_of(tx: &mut Tx, account: AccountId, mailbox: MailboxId, uids: &[Uid]) -> Result<Vec<Row>, Error> {
-    let mut rows = Vec::new();
-    for (first, count) in crate::change::runs(uids) {
-        let sql = "SELECT uid, message_id, flags, modseq FROM mailbox_message WHERE account_id = ?1 AND mailbox_id = ?2 AND uid BETWEEN ?3 AND ?4 ORDER BY uid";
-        let last = i64::from(first) + i64::from(count) - 1;
-        for found in tx.query(sql, &[account.into(), mailbox.into(), first.into(), last.into()]).await? {
-            rows.push(view::row(&found)?);
-        }
-    }
+    let sql = "WITH v(f, l) AS (VALUES {rows}) SELECT p.uid, p.message_id, p.flags, p.modseq FROM v CROSS JOIN mailbox_message p \
+               WHERE p.account_id = ?1 AND p.mailbox_id = ?2 AND p.uid BETWEEN v.f AND v.l";
+    let found = tx.rows_with(sql, &[account.into(), mailbox.into()], &crate::change::ranges(uids)).await?;
+    let mut rows: Vec<Row> = found.iter().map(view::row).collect::<Result<_, _>>()?;
+    rows.sort_unstable_by_key(|row| row.uid);
+    rows.dedup_by_key(|row| row.uid);
     Ok(rows)
 }
