@@ -1,6 +1,6 @@
 //! A new message in a mailbox: delivery and APPEND.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bodies::Sealed;
 use db::{BoxFuture, Error, Failed, Locks, Step, Tx, Value};
@@ -70,6 +70,10 @@ impl Deposit {
         &self.body
     }
 
+    fn target(&self) -> (AccountId, String) {
+        (self.account, self.mailbox.as_str().to_owned())
+    }
+
     fn size(&self) -> i64 {
         i64::try_from(self.body.size).unwrap_or(i64::MAX)
     }
@@ -94,7 +98,7 @@ impl Step for Deposit {
             let mut next: HashMap<MailboxId, i64> = folders.values().map(|folder| (folder.id, folder.first_uid)).collect();
             let mut done = Vec::with_capacity(batch.len());
             for deposit in batch {
-                let (Some(folder), Some(seq)) = (folders.get(&(deposit.account, deposit.mailbox.as_str())), seqs.get_mut(&deposit.account)) else {
+                let (Some(folder), Some(seq)) = (folders.get(&deposit.target()), seqs.get_mut(&deposit.account)) else {
                     return Err(Failed::Batch(Error::Broken("a deposit lost its mailbox".into())));
                 };
                 let uid = next.entry(folder.id).and_modify(|uid| *uid += 1).or_insert(folder.first_uid);
@@ -114,6 +118,24 @@ struct Seq {
     after: i64,
 }
 
+/// What an account uses and may use: octets and messages.
+struct Room {
+    used: (i64, i64),
+    most: (Option<i64>, Option<i64>),
+}
+
+impl Room {
+    /// Takes room for one message, if there is.
+    fn take(&mut self, size: i64) -> bool {
+        let with = (self.used.0.saturating_add(size), self.used.1 + 1);
+        let fits = self.most.0.is_none_or(|most| with.0 <= most) && self.most.1.is_none_or(|most| with.1 <= most);
+        if fits {
+            self.used = with;
+        }
+        fits
+    }
+}
+
 /// Raises each account's `seq` and what it uses; over quota, blames those that no longer fit.
 async fn charge<'t>(batch: &[&'t Deposit], tx: &mut Tx) -> Result<HashMap<AccountId, Seq>, Failed> {
     let mut sums: BTreeMap<AccountId, (i64, i64)> = BTreeMap::new();
@@ -125,22 +147,16 @@ async fn charge<'t>(batch: &[&'t Deposit], tx: &mut Tx) -> Result<HashMap<Accoun
     let sql = "WITH v(a, n, b) AS (VALUES {rows}) UPDATE account SET seq = seq + v.n, used_bytes = used_bytes + v.b, used_msgs = used_msgs + v.n \
                FROM v WHERE account.id = v.a RETURNING id, seq, used_bytes, used_msgs, quota_bytes, quota_msgs";
     let raised = tx.rows(sql, &rows).await?;
-    let mut culprits = Vec::new();
     let mut seqs = HashMap::new();
+    let mut rooms = HashMap::new();
     for row in &raised {
         let account = AccountId::new(row.int(0));
         let &(count, bytes) = sums.get(&account).unwrap_or(&(0, 0));
         seqs.insert(account, Seq { next: row.int(1) - count + 1, after: row.int(1) });
-        let mut used = (row.int(2) - bytes, row.int(3) - count);
-        for (index, deposit) in batch.iter().enumerate().filter(|(_, deposit)| deposit.account == account) {
-            let with = (used.0.saturating_add(deposit.size()), used.1 + 1);
-            let over = row.opt_int(4).is_some_and(|most| with.0 > most) || row.opt_int(5).is_some_and(|most| with.1 > most);
-            match over {
-                true => culprits.push(culprit(index, Refused::OverQuota)),
-                false => used = with,
-            }
-        }
+        rooms.insert(account, Room { used: (row.int(2) - bytes, row.int(3) - count), most: (row.opt_int(4), row.opt_int(5)) });
     }
+    let over = batch.iter().enumerate().filter(|(_, deposit)| rooms.get_mut(&deposit.account).is_some_and(|room| !room.take(deposit.size())));
+    let mut culprits: Vec<_> = over.map(|(index, _)| culprit(index, Refused::OverQuota)).collect();
     let missing = batch.iter().enumerate().filter(|(_, deposit)| !seqs.contains_key(&deposit.account));
     culprits.extend(missing.map(|(index, deposit)| culprit(index, Refused::NoSuchAccount(deposit.account.to_string()))));
     if culprits.is_empty() { Ok(seqs) } else { Err(Failed::Steps(culprits)) }
@@ -161,11 +177,11 @@ impl Folder {
     }
 }
 
-type Folders<'t> = HashMap<(AccountId, &'t str), Folder>;
+type Folders = HashMap<(AccountId, String), Folder>;
 
 /// Raises each mailbox's UIDNEXT and counters; blames those whose mailbox is not there.
-async fn fill<'t>(batch: &[&'t Deposit], seqs: &HashMap<AccountId, Seq>, tx: &mut Tx) -> Result<Folders<'t>, Failed> {
-    let mut sums: BTreeMap<(AccountId, &'t str), Counts> = BTreeMap::new();
+async fn fill(batch: &[&Deposit], seqs: &HashMap<AccountId, Seq>, tx: &mut Tx) -> Result<Folders, Failed> {
+    let mut sums: BTreeMap<(AccountId, &str), Counts> = BTreeMap::new();
     for deposit in batch {
         sums.entry((deposit.account, deposit.mailbox.as_str())).or_default().add(Counts::of(deposit.flags, deposit.size()));
     }
@@ -179,19 +195,28 @@ async fn fill<'t>(batch: &[&'t Deposit], seqs: &HashMap<AccountId, Seq>, tx: &mu
                unseen = unseen + v.u, deleted = deleted + v.d, bytes = bytes + v.b FROM v \
                WHERE mailbox.account_id = v.a AND mailbox.name = v.m RETURNING account_id, name, id, uidnext, uidvalidity";
     let found = tx.rows(sql, &rows).await?;
-    let mut folders = HashMap::new();
+    let mut folders = Folders::new();
+    let mut full = HashSet::new();
     for row in &found {
-        let account = AccountId::new(row.int(0));
-        let Some((&key, counts)) = sums.iter().find(|((of, name), _)| *of == account && *name == row.text(1)) else { continue };
+        let key = (AccountId::new(row.int(0)), row.text(1).to_owned());
+        let Some(counts) = sums.get(&(key.0, row.text(1))) else { continue };
         let uidvalidity = u32::try_from(row.int(4)).ok().and_then(UidValidity::new);
         let uidvalidity = uidvalidity.ok_or_else(|| Failed::Batch(Error::Broken("a UIDVALIDITY out of range".into())))?;
-        let full = row.int(3) > i64::from(u32::MAX);
-        if !full {
+        if row.int(3) > i64::from(u32::MAX) {
+            full.insert(key);
+        } else {
             folders.insert(key, Folder { id: MailboxId::new(row.int(2)), uidvalidity, first_uid: row.int(3) - counts.total });
         }
     }
-    let missing = batch.iter().enumerate().filter(|(_, deposit)| !folders.contains_key(&(deposit.account, deposit.mailbox.as_str())));
-    let culprits: Vec<_> = missing.map(|(index, deposit)| culprit(index, Refused::NoSuchMailbox(deposit.mailbox.as_str().to_owned()))).collect();
+    let mut culprits = Vec::new();
+    for (index, deposit) in batch.iter().enumerate() {
+        let target = deposit.target();
+        if full.contains(&target) {
+            culprits.push(culprit(index, Refused::Limit("UIDs of the mailbox")));
+        } else if !folders.contains_key(&target) {
+            culprits.push(culprit(index, Refused::NoSuchMailbox(target.1)));
+        }
+    }
     if culprits.is_empty() { Ok(folders) } else { Err(Failed::Steps(culprits)) }
 }
 
