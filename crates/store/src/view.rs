@@ -75,6 +75,9 @@ impl Views {
     /// Keeps a view; when there are too many, those that no session holds go first.
     fn keep(&self, account: AccountId, view: &Arc<View>) {
         let mut views = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if views.get(&(account, view.mailbox.id)).is_some_and(|known| known.modseq > view.modseq) {
+            return;
+        }
         views.insert((account, view.mailbox.id), view.clone());
         let rows = |views: &HashMap<_, Arc<View>>| views.values().map(|view| view.rows.len() + 64).sum::<usize>();
         if rows(&views) > CACHED_ROWS {
@@ -91,8 +94,10 @@ impl Store {
         let mailbox = mailbox.ok_or_else(|| Error::from(Refused::NoSuchMailbox(name.as_str().to_owned())))?;
         let now = seq(&mut tx, account).await?;
         let keywords = crate::keyword::load(&mut tx, account).await?;
-        let rows = match self.inner.views.get(account, mailbox.id) {
-            Some(view) if view.modseq == now && view.mailbox == mailbox => return Ok(view),
+        // A view that somebody loaded after our snapshot was taken shows more than we may tell of: it is of no use here.
+        let known = self.inner.views.get(account, mailbox.id).filter(|view| view.modseq <= now);
+        let rows = match known {
+            Some(view) if view.modseq == now && view.mailbox == mailbox && view.keywords == keywords => return Ok(view),
             Some(view) => match changes(&mut tx, account, mailbox.id, view.modseq).await? {
                 Some(log) => apply(&view.rows, &log),
                 None => load(&mut tx, account, mailbox.id).await?,
