@@ -40,6 +40,8 @@ mod message;
 mod refused;
 mod set_flags;
 pub mod settle;
+#[cfg(test)]
+mod testing;
 pub mod view;
 
 use std::sync::Arc;

@@ -53,11 +53,14 @@ impl Store {
     pub async fn add_account(&self, login: &Address, secret: &str, quota_bytes: Option<u64>) -> Result<AccountId, Error> {
         let quota = quota_bytes.map(|most| i64::try_from(most).unwrap_or(i64::MAX));
         let id = self.db().commit(Add { id: ids::fresh(), login: login.folded(), secret: secret.to_owned(), quota }).await?;
-        // Other programs (mutt) can open the Maildir before its first message.
+        // Other programs (mutt) can open the Maildir before its first message. The account is there whether or not this works.
         for mailbox in self.mailboxes(id).await? {
             let home = self.home(id).await?;
             let made = async { self.bodies().folder(&home, &mailbox.name.maildir_dir())?.ensure().await };
-            made.await.map_err(|error| Error::Engine(error.to_string()))?;
+            if let Err(error) = made.await {
+                tracing::warn!("account {login}: {error}; its directories are made when mail comes");
+                break;
+            }
         }
         Ok(id)
     }
@@ -72,10 +75,30 @@ impl Store {
     pub async fn remove_account(&self, id: AccountId) -> Result<(), Error> {
         let home = self.home(id).await?;
         self.db().commit(Remove { id, erase: false }).await?;
-        let _one = self.inner.homes.one_at_a_time().await;
+        let _alone = self.one_at_a_time().await?;
         self.bodies().remove_home(&home).await.map_err(|error| Error::Engine(error.to_string()))?;
         self.db().commit(Remove { id, erase: true }).await?;
         self.inner.homes.forget(id);
+        Ok(())
+    }
+
+    /// The first half of a removal, as a crash leaves it.
+    #[cfg(test)]
+    pub(crate) async fn mark_removed(&self, id: AccountId) -> Result<(), Error> {
+        self.db().commit(Remove { id, erase: false }).await
+    }
+
+    /// Erases the accounts whose removal was cut short.
+    pub(crate) async fn erase_removed(&self) -> Result<(), Error> {
+        for row in self.db().query("SELECT id FROM account_dir WHERE state = 2", &[]).await? {
+            let id = AccountId::new(row.int(0));
+            match self.remove_account(id).await {
+                // Somebody else erased it meanwhile.
+                Err(error) if matches!(crate::refused(&error), Some(Refused::NoSuchAccount(_))) => {}
+                Err(error) => tracing::warn!("erasing the removed account {id}: {error}; it is tried again at the next start"),
+                Ok(()) => tracing::info!("account {id}, whose removal had been cut short, is erased"),
+            }
+        }
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ mod lookup;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bodies::Home;
 use db::Error;
@@ -64,18 +65,46 @@ pub(crate) struct Homes {
     one: tokio::sync::Mutex<()>,
 }
 
-impl Homes {
-    /// Work on directories is done one at a time in a process: names of directories follow names of mailboxes.
-    pub(crate) async fn one_at_a_time(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.one.lock().await
-    }
+/// Nobody else makes, moves, removes or fills directories until it is dropped.
+pub(crate) struct Alone<'s> {
+    _task: tokio::sync::MutexGuard<'s, ()>,
+    /// The lock of the processes goes with the descriptor.
+    _process: rustix::fd::OwnedFd,
+}
 
+/// How long another process may keep us from the directories: it holds them for a group of files and a sync.
+const WAIT: Duration = Duration::from_secs(30);
+/// Between two looks whether it still does.
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Homes {
     pub(crate) fn forget(&self, account: AccountId) {
         self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(&account);
     }
 }
 
 impl Store {
+    /// Work on directories is done one at a time in a store: names of directories follow names of mailboxes, and a file
+    /// placed under a name that is just being moved would be lost. The processes of a store meet at a lock on its spool.
+    pub(crate) async fn one_at_a_time(&self) -> Result<Alone<'_>, Error> {
+        use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+        let task = self.inner.homes.one.lock().await;
+        let spool = self.bodies().directories().1;
+        let failed = |error: rustix::io::Errno| Error::Engine(format!("{}: {error}", spool.display()));
+        let process = open(&spool, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+        let deadline = tokio::time::Instant::now() + WAIT;
+        loop {
+            match flock(&process, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Alone { _task: task, _process: process }),
+                Err(rustix::io::Errno::WOULDBLOCK) if tokio::time::Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    return Err(Error::Busy(format!("{}: another process of this store has locked the mail directories for {} s", spool.display(), WAIT.as_secs())));
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
     /// The directory of an account's Maildir.
     pub async fn home(&self, account: AccountId) -> Result<Home, Error> {
         let known = self.inner.homes.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&account).cloned();

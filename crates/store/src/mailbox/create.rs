@@ -1,6 +1,7 @@
 use db::{BoxFuture, Error, Failed, Locks, Step, Tx, Value};
 use mail::{MailboxName, SpecialUse};
 
+use crate::settle::todo;
 use crate::{AccountId, MailboxId, Refused, Store, journal, now_ms};
 
 /// Makes a mailbox and those above it that are not there.
@@ -13,8 +14,12 @@ struct Create {
 impl Store {
     /// Makes the mailbox `name`, and those above it that are not there. Refused when it is there.
     pub async fn create_mailbox(&self, account: AccountId, name: &MailboxName, special: Option<SpecialUse>) -> Result<MailboxId, Error> {
-        let _one = self.inner.homes.one_at_a_time().await;
+        let alone = self.one_at_a_time().await?;
         let id = self.db().commit(Create { account, name: name.clone(), special }).await?;
+        // A folder of that name may still have to go: it must not take the new one with it.
+        if !todo::run_account(self, account, &alone).await {
+            return Ok(id);
+        }
         // The settler makes the directory too when a message comes; made now, other programs see it at once.
         let home = self.home(account).await?;
         let made = async { self.bodies().folder(&home, &name.maildir_dir())?.ensure().await };
@@ -53,10 +58,6 @@ impl Create {
         if super::by_name(tx, self.account, &self.name).await?.is_some() {
             return Err(Refused::MailboxExists(self.name.clone()).into());
         }
-        let count = tx.query("SELECT COUNT(*) FROM mailbox WHERE account_id = ?1", &[self.account.into()]).await?;
-        if count.first().is_some_and(|row| row.int(0) >= super::MOST as i64) {
-            return Err(Refused::Limit("mailboxes of the account").into());
-        }
         let mut above = Vec::new();
         let mut next = self.name.parent();
         while let Some(name) = next {
@@ -65,6 +66,7 @@ impl Create {
                 above.push(name);
             }
         }
+        super::has_room(tx, self.account, above.len() + 1).await?;
         for name in above.into_iter().rev() {
             insert(tx, self.account, &name, None).await?;
         }

@@ -7,16 +7,16 @@ use crate::{AccountId, Refused, Store, expunge, journal};
 impl Store {
     /// Deletes the mailbox and the messages in it; mailboxes below it stay. Refused for INBOX and when there is none.
     pub async fn delete_mailbox(&self, account: AccountId, name: &MailboxName) -> Result<(), Error> {
-        let _one = self.inner.homes.one_at_a_time().await;
+        let alone = self.one_at_a_time().await?;
         self.db().commit(Delete { account, name: name.clone() }).await?;
-        todo::run_account(self, account).await;
+        todo::run_account(self, account, &alone).await;
         Ok(())
     }
 }
 
-struct Delete {
-    account: AccountId,
-    name: MailboxName,
+pub(super) struct Delete {
+    pub(super) account: AccountId,
+    pub(super) name: MailboxName,
 }
 
 impl Step for Delete {

@@ -12,7 +12,7 @@ mod subscribe;
 use db::{Error, Tx};
 use mail::{MailboxName, ModSeq, SpecialUse, UidValidity};
 
-use crate::{AccountId, MailboxId, Store};
+use crate::{AccountId, MailboxId, Refused, Store};
 
 pub(crate) use create::standard;
 
@@ -71,6 +71,13 @@ pub(crate) async fn by_name(tx: &mut Tx, account: AccountId, name: &MailboxName)
     tx.query(&sql, &[account.into(), name.as_str().into()]).await?.first().map(mailbox).transpose()
 }
 
+/// Refused when the account may not have so many mailboxes more.
+async fn has_room(tx: &mut Tx, account: AccountId, more: usize) -> Result<(), Error> {
+    let count = tx.query("SELECT COUNT(*) FROM mailbox WHERE account_id = ?1", &[account.into()]).await?;
+    let there = count.first().map_or(0, |row| row.int(0));
+    if there + more as i64 > MOST as i64 { Err(Refused::Limit("mailboxes of the account").into()) } else { Ok(()) }
+}
+
 impl Store {
     /// All mailboxes of an account, by name.
     pub async fn mailboxes(&self, account: AccountId) -> Result<Vec<Mailbox>, Error> {
@@ -83,4 +90,16 @@ impl Store {
         let sql = format!("SELECT {COLUMNS} FROM mailbox WHERE account_id = ?1 AND name = ?2");
         self.db().query(&sql, &[account.into(), name.as_str().into()]).await?.first().map(mailbox).transpose()
     }
+}
+
+/// The commit of a rename without what follows it, as a crash leaves it.
+#[cfg(test)]
+pub(crate) fn renamed(account: AccountId, from: &str, to: &str) -> impl db::Unit<Done = ()> {
+    rename::Rename { account, from: crate::testing::name(from), to: crate::testing::name(to) }
+}
+
+/// The same of a deletion.
+#[cfg(test)]
+pub(crate) fn deleted(account: AccountId, name: &str) -> impl db::Unit<Done = ()> {
+    delete::Delete { account, name: crate::testing::name(name) }
 }

@@ -9,18 +9,18 @@ impl Store {
     /// Renames a mailbox and those below it; makes those above the new name. Its messages, UIDs and UIDVALIDITY stay.
     /// Refused for INBOX, for a name that is taken, and for a name below itself.
     pub async fn rename_mailbox(&self, account: AccountId, from: &MailboxName, to: &MailboxName) -> Result<(), Error> {
-        let _one = self.inner.homes.one_at_a_time().await;
         // Bodies that are not files yet would be placed under the old name while it is moved: the lock keeps the settler away.
+        let alone = self.one_at_a_time().await?;
         self.db().commit(Rename { account, from: from.clone(), to: to.clone() }).await?;
-        todo::run_account(self, account).await;
+        todo::run_account(self, account, &alone).await;
         Ok(())
     }
 }
 
-struct Rename {
-    account: AccountId,
-    from: MailboxName,
-    to: MailboxName,
+pub(super) struct Rename {
+    pub(super) account: AccountId,
+    pub(super) from: MailboxName,
+    pub(super) to: MailboxName,
 }
 
 impl Step for Rename {
@@ -54,6 +54,7 @@ impl Rename {
                 above.push(name);
             }
         }
+        super::has_room(tx, self.account, above.len()).await?;
         for name in above.into_iter().rev() {
             super::create::insert(tx, self.account, &name, None).await?;
         }

@@ -6,67 +6,82 @@ use bodies::Job;
 use db::{BoxFuture, Error, Failed, Locks, Step, Tx, Value};
 use mail::{MailboxName, Uid};
 
-use crate::change::{Log, runs};
+use super::todo;
+use crate::change::{Log, ranges};
 use crate::{AccountId, MailboxId, Store, copy};
 
 /// Transactions of the log looked at in one go.
 const LOGS: i64 = 1000;
 
-/// All mailboxes whose names are behind; those of `changed` accounts only, if given.
-pub(super) async fn all(store: &Store, changed: Option<HashSet<i64>>) -> Result<(), Error> {
-    // Flags of a body that is not a file yet are told by its row: such accounts wait for the next pass.
-    let sql = "SELECT account_id, id, name, mirrored FROM mailbox WHERE mirrored < seq AND NOT EXISTS \
-               (SELECT 1 FROM body b WHERE b.account_id = mailbox.account_id)";
-    let behind = match &changed {
+/// All mailboxes whose names are behind; those of `changed` accounts only, if given. Accounts that can't be done now are
+/// added to `failing`.
+pub(super) async fn all(store: &Store, changed: Option<&HashSet<i64>>, failing: &mut BTreeSet<i64>) -> Result<(), Error> {
+    let sql = "SELECT account_id, id FROM mailbox WHERE mirrored < seq";
+    let behind = match changed {
         None => store.db().query(sql, &[]).await?,
         Some(accounts) => {
             let rows: Vec<[Value; 1]> = accounts.iter().map(|&id| [id.into()]).collect();
-            let mut tx = store.db().read().await?;
-            tx.rows(&format!("{sql} AND account_id IN (VALUES {{rows}})"), &rows).await?
+            store.db().query_rows(&format!("{sql} AND account_id IN (VALUES {{rows}})"), &[], &rows).await?
         }
     };
     for row in behind {
-        let _one = store.inner.homes.one_at_a_time().await;
-        let name = MailboxName::new(row.text(2)).map_err(|error| Error::Broken(error.to_string()))?;
-        let mut from = row.int(3);
-        while let Some(to) = mailbox(store, AccountId::new(row.int(0)), MailboxId::new(row.int(1)), &name, from).await? {
-            from = to;
+        if failing.contains(&row.int(0)) {
+            continue;
+        }
+        if let Err(error) = mailbox(store, AccountId::new(row.int(0)), MailboxId::new(row.int(1))).await {
+            tracing::warn!("file names of account {}: {error}; it is tried again", row.int(0));
+            failing.insert(row.int(0));
         }
     }
     Ok(())
 }
 
-/// Renames the files of one part of the log; gives how far it reached while there may be more.
-async fn mailbox(store: &Store, account: AccountId, id: MailboxId, name: &MailboxName, from: i64) -> Result<Option<i64>, Error> {
+/// Brings the names of one mailbox up to date.
+async fn mailbox(store: &Store, account: AccountId, id: MailboxId) -> Result<(), Error> {
+    loop {
+        // Name and place in the log are read under the lock: both may have changed since we looked.
+        let _alone = store.one_at_a_time().await?;
+        if todo::is_unsettled(store, account).await? {
+            return Ok(());
+        }
+        let sql = "SELECT name, mirrored, seq FROM mailbox WHERE account_id = ?1 AND id = ?2 AND mirrored < seq";
+        let rows = store.db().query(sql, &[account.into(), id.into()]).await?;
+        let Some(row) = rows.first() else { return Ok(()) };
+        let name = MailboxName::new(row.text(0)).map_err(|error| Error::Broken(error.to_string()))?;
+        part(store, account, id, &name, row.int(1), row.int(2)).await?;
+    }
+}
+
+/// Renames the files of one part of the log, from the change after `from`; `seq` is the mailbox's of a moment ago.
+async fn part(store: &Store, account: AccountId, id: MailboxId, name: &MailboxName, from: i64, seq: i64) -> Result<(), Error> {
     let sql = "SELECT seq, what FROM change WHERE account_id = ?1 AND mailbox_id = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4";
     let rows = store.db().query(sql, &[account.into(), id.into(), from.into(), LOGS.into()]).await?;
-    let Some(to) = rows.last().map(|row| row.int(0)) else { return Ok(None) };
+    let last = rows.last().map_or(from, |row| row.int(0));
+    // A mailbox's `seq` may be above its last change: at the end of the log its names are up to date for that too.
+    let to = if (rows.len() as i64) < LOGS { last.max(seq) } else { last };
     let logs = rows.iter().filter_map(|row| Log::unpack(&row.blob(1).unwrap_or_default()));
     let uids: BTreeSet<Uid> = logs.flat_map(|log| log.flagged.into_iter().map(|row| row.uid)).collect();
     let uids: Vec<Uid> = uids.into_iter().collect();
     let home = store.home(account).await?;
     let folder = store.bodies().folder(&home, &name.maildir_dir()).map_err(|error| Error::Engine(error.to_string()))?;
+    let sql = "WITH v(f, l) AS (VALUES {rows}) SELECT p.uid, p.file, p.flags, p.file_flags FROM v CROSS JOIN mailbox_message p \
+               WHERE p.account_id = ?1 AND p.mailbox_id = ?2 AND p.uid BETWEEN v.f AND v.l";
     let (mut jobs, mut renamed) = (Vec::new(), Vec::new());
-    for (first, count) in runs(&uids) {
-        let sql = "SELECT uid, file, flags, file_flags FROM mailbox_message WHERE account_id = ?1 AND mailbox_id = ?2 AND uid BETWEEN ?3 AND ?4";
-        let last = i64::from(first) + i64::from(count) - 1;
-        for row in store.db().query(sql, &[account.into(), id.into(), first.into(), last.into()]).await? {
-            let (new, old) = (copy::letters(row.int(2)), copy::letters(row.int(3)));
-            if new != old {
-                jobs.push(Job::Letters { file: folder.file(row.text(1), &old), letters: new });
-            }
-            renamed.push((row.int(0), row.int(2)));
+    for row in store.db().query_rows(sql, &[account.into(), id.into()], &ranges(&uids)).await? {
+        let (new, old) = (copy::letters(row.int(2)), copy::letters(row.int(3)));
+        if new != old {
+            jobs.push(Job::Letters { file: folder.file(row.text(1), &old), letters: new });
         }
+        renamed.push((row.int(0), row.int(2)));
     }
     for result in store.bodies().work(jobs).await.map_err(|error| Error::Engine(error.to_string()))? {
         match result {
-            // Removed by others, or by an expunge that is still to be done.
+            // No file yet (it will be named by its row), removed by others, or by an expunge that is still to be done.
             Err(error) if !error.is_vanished() => return Err(Error::Engine(error.to_string())),
             _ => {}
         }
     }
-    store.db().commit(Mirrored { account, mailbox: id, to, renamed }).await?;
-    Ok((rows.len() as i64 == LOGS).then_some(to))
+    store.db().commit(Mirrored { account, mailbox: id, to, renamed }).await
 }
 
 /// The names of these files say these flags now.

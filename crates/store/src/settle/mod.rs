@@ -6,6 +6,9 @@
 
 mod mirror;
 mod place;
+mod prune;
+#[cfg(test)]
+mod tests;
 pub(crate) mod todo;
 
 use std::collections::{BTreeSet, HashSet};
@@ -20,17 +23,36 @@ use crate::{AccountId, Store};
 /// steady rate many messages share one sync and one commit instead of holding up the next delivery each.
 const GATHER: Duration = Duration::from_millis(30);
 
-/// Does what is due now and then whatever commits bring, until `stop` is ready; then what is left once more.
+/// How often everything is looked at, whether or not a bell rang: what failed is tried again, and what other processes of
+/// the store committed is found, for their bells are not heard here.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Does what is due now and then whatever commits bring, until `stop` is ready; then what is left once more. Erases accounts
+/// whose removal was cut short, and prunes the logs.
 pub async fn run(store: Store, stop: impl Future<Output = ()>) {
+    run_every(store, stop, AGAIN).await;
+}
+
+async fn run_every(store: Store, stop: impl Future<Output = ()>, again: Duration) {
     let mut stop = std::pin::pin!(stop);
-    settle_logged(&store, None).await;
+    let mut pruning = prune::Round::default();
+    if let Err(error) = store.erase_removed().await {
+        tracing::warn!("erasing removed accounts: {error}; it is tried again at the next start");
+    }
     loop {
-        tokio::select! {
-            changed = gather(&store) => settle_logged(&store, Some(changed)).await,
-            () = &mut stop => break,
+        settle_logged(&store, None).await;
+        pruning.go_on(&store).await;
+        let all = tokio::time::sleep(again);
+        let mut all = std::pin::pin!(all);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => return settle_logged(&store, None).await,
+                () = &mut all => break,
+                changed = gather(&store) => settle_logged(&store, Some(changed)).await,
+            }
         }
     }
-    settle_logged(&store, None).await;
 }
 
 /// The accounts that changed, once something did and a moment for more has passed.
@@ -45,6 +67,19 @@ pub async fn settle(store: &Store) -> Result<(), Error> {
     pass(store, None).await
 }
 
+/// The spool files that messages of the store name: a sweeper ([`Bodies::sweep`](bodies::Bodies::sweep)) must leave them.
+pub async fn spooled(store: &Store) -> Result<HashSet<bodies::Name>, Error> {
+    let sql = "SELECT m.place FROM body b JOIN message m ON m.account_id = b.account_id AND m.id = b.id WHERE b.data IS NULL";
+    let rows = store.db().query(sql, &[]).await?;
+    let name = |row: &db::Row| match bodies::Place::parse(row.text(0)) {
+        Some(bodies::Place::Spooled { name, .. }) => Ok(Some(name)),
+        Some(bodies::Place::Inline) => Ok(None),
+        // A place we can't read may name any file: then none is swept.
+        None => Err(Error::Broken(format!("place {:?} in the database", row.text(0)))),
+    };
+    rows.iter().filter_map(|row| name(row).transpose()).collect()
+}
+
 async fn settle_logged(store: &Store, changed: Option<HashSet<i64>>) {
     if let Err(error) = pass(store, changed).await {
         tracing::warn!("settling the store: {error}; nothing is lost, and it is tried again");
@@ -52,12 +87,28 @@ async fn settle_logged(store: &Store, changed: Option<HashSet<i64>>) {
 }
 
 /// `changed`: the accounts whose file names may be behind; None for all.
+///
+/// What was decided about folders comes first: a file placed under a name that a folder is still to be moved to would
+/// stand in its way, and one placed where a folder is still to be removed would go with it. Names follow after each batch of
+/// bodies, so that mail that never stops does not hold them up.
 async fn pass(store: &Store, changed: Option<HashSet<i64>>) -> Result<(), Error> {
     let mut failing = BTreeSet::new();
-    while place::batch(store, &mut failing).await? {}
-    for row in store.db().query("SELECT DISTINCT account_id FROM todo", &[]).await? {
-        let _one = store.inner.homes.one_at_a_time().await;
-        todo::run_account(store, AccountId::new(row.int(0))).await;
+    loop {
+        let mut after = i64::MIN;
+        while let Some(id) = todo::next_account(store, after).await? {
+            after = id;
+            if failing.contains(&id) {
+                continue;
+            }
+            let alone = store.one_at_a_time().await?;
+            if !todo::run_account(store, AccountId::new(id), &alone).await {
+                failing.insert(id);
+            }
+        }
+        let more = place::batch(store, &mut failing).await?;
+        mirror::all(store, changed.as_ref(), &mut failing).await?;
+        if !more {
+            return Ok(());
+        }
     }
-    mirror::all(store, changed).await
 }

@@ -6,10 +6,13 @@ use bodies::{FileName, Home, Job, Name, Place, Placement, Source};
 use db::{BoxFuture, Error, Failed, Locks, Step, Tx, Value};
 use mail::MailboxName;
 
+use super::todo;
 use crate::{AccountId, Store, copy};
 
 /// Messages placed for one sync.
 const BATCH: i64 = 512;
+/// Octets of bodies from the database held for one batch, about: they are in memory twice for a moment.
+const OCTETS: i64 = 8 << 20;
 /// Workers that write files of one batch at once.
 const HANDS: usize = 2;
 
@@ -30,7 +33,9 @@ struct Work {
 /// Places some of the bodies that are due; false when none was left. Accounts whose files can't be written are added to
 /// `failing`, and left alone by the next batch: one full disk does not hold up the others.
 pub(super) async fn batch(store: &Store, failing: &mut BTreeSet<i64>) -> Result<bool, Error> {
-    let _one = store.inner.homes.one_at_a_time().await;
+    let _alone = store.one_at_a_time().await?;
+    // A folder that is still to be moved would not find its place taken, nor one to be removed take new mail with it.
+    failing.extend(todo::moving(store).await?);
     let mut work = due(store, failing).await?;
     if work.placed.is_empty() {
         return Ok(false);
@@ -57,32 +62,61 @@ pub(super) async fn batch(store: &Store, failing: &mut BTreeSet<i64>) -> Result<
 }
 
 /// What is due: the bodies, and for each the places where its message lies.
-async fn due(store: &Store, failing: &BTreeSet<i64>) -> Result<Work, Error> {
-    let without = match failing.is_empty() {
-        true => String::new(),
-        false => format!("WHERE account_id NOT IN ({})", failing.iter().map(i64::to_string).collect::<Vec<_>>().join(",")),
-    };
-    let sql = format!("SELECT b.account_id, b.id, b.data, m.place, m.internaldate, p.mailbox_id, p.uid, p.file, p.file_flags, x.name \
-               FROM (SELECT account_id, id, data FROM body {without} ORDER BY account_id, id LIMIT ?1) b \
-               JOIN message m ON m.account_id = b.account_id AND m.id = b.id \
-               JOIN mailbox_message p ON p.account_id = b.account_id AND p.message_id = b.id \
-               JOIN mailbox x ON x.account_id = p.account_id AND x.id = p.mailbox_id");
+async fn due(store: &Store, failing: &mut BTreeSet<i64>) -> Result<Work, Error> {
     let mut work = Work::default();
+    let count = fitting(store, failing).await?;
+    if count == 0 {
+        return Ok(work);
+    }
+    let sql = format!(
+        "SELECT b.account_id, b.id, b.data, m.place, m.internaldate, p.mailbox_id, p.uid, p.file, p.file_flags, x.name \
+         FROM (SELECT account_id, id, data FROM body {} ORDER BY account_id, id LIMIT ?1) b \
+         JOIN message m ON m.account_id = b.account_id AND m.id = b.id \
+         JOIN mailbox_message p ON p.account_id = b.account_id AND p.message_id = b.id \
+         JOIN mailbox x ON x.account_id = p.account_id AND x.id = p.mailbox_id",
+        without(failing)
+    );
     let mut homes: HashMap<AccountId, Home> = HashMap::new();
-    for row in store.db().query(&sql, &[BATCH.into()]).await? {
+    for row in store.db().query(&sql, &[count.into()]).await? {
         let account = AccountId::new(row.int(0));
         let home = match homes.get(&account) {
-            Some(home) => home.clone(),
-            None => {
-                let home = store.home(account).await?;
-                homes.insert(account, home.clone());
-                home
-            }
+            Some(home) => Ok(home.clone()),
+            None => store.home(account).await.inspect(|home| drop(homes.insert(account, home.clone()))),
         };
-        work.add(store, account, &home, &row)?;
+        // One row that is damaged holds up its account, not the others.
+        if let Err(error) = home.and_then(|home| work.add(store, account, &home, &row)) {
+            tracing::error!("placing mail of account {account}: {error}");
+            failing.insert(account.get());
+        }
     }
     work.homes = homes.into_values().collect();
     Ok(work)
+}
+
+/// How many of the bodies that are due make one batch: at most [`BATCH`], and not many more octets than [`OCTETS`].
+async fn fitting(store: &Store, failing: &BTreeSet<i64>) -> Result<i64, Error> {
+    let sql = format!(
+        "SELECT CASE WHEN m.place = 'i' THEN m.size ELSE 0 END FROM (SELECT account_id, id FROM body {} ORDER BY account_id, id LIMIT ?1) b \
+         JOIN message m ON m.account_id = b.account_id AND m.id = b.id ORDER BY b.account_id, b.id",
+        without(failing)
+    );
+    let (mut count, mut octets) = (0, 0i64);
+    for row in store.db().query(&sql, &[BATCH.into()]).await? {
+        count += 1;
+        octets = octets.saturating_add(row.int(0));
+        if octets >= OCTETS {
+            break;
+        }
+    }
+    Ok(count)
+}
+
+/// The condition that leaves these accounts alone.
+fn without(failing: &BTreeSet<i64>) -> String {
+    match failing.is_empty() {
+        true => String::new(),
+        false => format!("WHERE account_id NOT IN ({})", failing.iter().map(i64::to_string).collect::<Vec<_>>().join(",")),
+    }
 }
 
 impl Work {

@@ -1,8 +1,11 @@
 //! What a commit decided about files, and is done after it: rows of `todo`, in order, each idempotent, removed once durable.
 
+use std::collections::{BTreeSet, HashMap};
+
 use bodies::Job;
 use db::{BoxFuture, Error, Failed, Locks, Step, Tx, Value};
 
+use crate::directory::Alone;
 use crate::{AccountId, Store, now_ms};
 
 /// A kind of work. The numbers stand in the database.
@@ -20,6 +23,8 @@ pub(crate) enum Op {
 
 /// Rows done at a time.
 const BATCH: i64 = 1000;
+/// What [`bodies::Folder::stamp`] says of a folder that is not there.
+const NOWHERE: &str = "-/-";
 
 pub(crate) async fn insert(tx: &mut Tx, account: AccountId, work: &[(i64, Op, String, String)]) -> Result<(), Error> {
     let now = now_ms();
@@ -32,21 +37,31 @@ pub(crate) async fn insert(tx: &mut Tx, account: AccountId, work: &[(i64, Op, St
 }
 
 /// Makes the second names of files that are due, without waiting for the disk: who was told of a copy can read it.
+///
+/// Holds no lock, so that a copy never waits for the settler. Therefore it makes no folder, and does nothing that comes after
+/// a folder's move or removal that is still to be done: both are the settler's.
 pub(crate) async fn link_now(store: &Store, account: AccountId) {
     let made = async {
-        let sql = "SELECT id, op, dir, arg FROM todo WHERE account_id = ?1 AND op = ?2 ORDER BY id LIMIT ?3";
-        let rows = store.db().query(sql, &[account.into(), (Op::Link as i64).into(), BATCH.into()]).await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
+        let sql = "SELECT id, op, dir, arg FROM todo WHERE account_id = ?1 AND op IN (2, 3, 4) ORDER BY id LIMIT ?2";
+        let rows = store.db().query(sql, &[account.into(), BATCH.into()]).await?;
+        let mut there: HashMap<String, bool> = HashMap::new();
         let mut jobs = Vec::new();
-        for row in &rows {
-            jobs.extend(job(store, account, row).await?);
+        for row in rows.iter().take_while(|row| row.int(1) == Op::Link as i64) {
+            let dir = row.text(3).rsplit_once('/').map_or("", |(dir, _)| dir);
+            let known = match there.get(dir) {
+                Some(known) => *known,
+                None => {
+                    let home = store.home(account).await?;
+                    let made = store.bodies().folder(&home, dir).map_err(engine)?.stamp().await.map_err(engine)? != NOWHERE;
+                    there.insert(dir.to_owned(), made);
+                    made
+                }
+            };
+            if known {
+                jobs.extend(job(store, account, row).await?);
+            }
         }
-        for result in store.bodies().work(jobs).await.map_err(|error| Error::Engine(error.to_string()))? {
-            result.map_err(|error| Error::Engine(error.to_string()))?;
-        }
-        Ok(())
+        flush(store, &mut jobs).await
     };
     // It stays in `todo` and is done by the settler.
     if let Err::<(), Error>(error) = made.await {
@@ -54,15 +69,33 @@ pub(crate) async fn link_now(store: &Store, account: AccountId) {
     }
 }
 
-/// Does all that is due for one account. What fails is logged, stays, and is tried again.
-pub(crate) async fn run_account(store: &Store, account: AccountId) {
+/// The accounts that have something to do, one after the other: the first whose id is above `after`.
+pub(crate) async fn next_account(store: &Store, after: i64) -> Result<Option<i64>, Error> {
+    let rows = store.db().query("SELECT MIN(account_id) FROM todo WHERE account_id > ?1", &[after.into()]).await?;
+    Ok(rows.first().and_then(|row| row.opt_int(0)))
+}
+
+/// The accounts whose folders are not yet what their mailboxes' names say: no file may be put anywhere in them.
+pub(crate) async fn moving(store: &Store) -> Result<BTreeSet<i64>, Error> {
+    let rows = store.db().query("SELECT DISTINCT account_id FROM todo WHERE op IN (2, 3)", &[]).await?;
+    Ok(rows.iter().map(|row| row.int(0)).collect())
+}
+
+/// Whether something is still to be done that decides what a file of the account is called.
+pub(crate) async fn is_unsettled(store: &Store, account: AccountId) -> Result<bool, Error> {
+    let sql = "SELECT 1 FROM todo WHERE account_id = ?1 AND op IN (2, 3, 4) LIMIT 1";
+    Ok(!store.db().query(sql, &[account.into()]).await?.is_empty())
+}
+
+/// Does all that is due for one account; true when nothing is left. What fails is logged, stays, and is tried again.
+pub(crate) async fn run_account(store: &Store, account: AccountId, _alone: &Alone<'_>) -> bool {
     loop {
         match run_batch(store, account).await {
             Ok(true) => {}
-            Ok(false) => return,
+            Ok(false) => return true,
             Err(error) => {
                 tracing::warn!("files of account {account}: {error}; it is tried again");
-                return;
+                return false;
             }
         }
     }
@@ -75,7 +108,6 @@ async fn run_batch(store: &Store, account: AccountId) -> Result<bool, Error> {
     if rows.is_empty() {
         return Ok(false);
     }
-    let engine = |error: bodies::Error| Error::Engine(error.to_string());
     let home = store.home(account).await?;
     let mut done = Vec::new();
     let mut jobs = Vec::new();
@@ -86,7 +118,7 @@ async fn run_batch(store: &Store, account: AccountId) -> Result<bool, Error> {
             let folder = store.bodies().folder(&home, dir).map_err(engine)?;
             match op == Op::RemoveFolder as i64 {
                 true => folder.remove_folder().await.map_err(engine)?,
-                false => folder.rename_folder(&store.bodies().folder(&home, arg).map_err(engine)?).await.map_err(engine)?,
+                false => rename_folder(store, &folder, arg, row.int(0)).await?,
             }
         } else {
             jobs.extend(job(store, account, row).await?);
@@ -99,12 +131,35 @@ async fn run_batch(store: &Store, account: AccountId) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// A folder that another program made under the new name meanwhile is set aside, under a name that says so.
+async fn rename_folder(store: &Store, from: &bodies::Folder, to: &str, id: i64) -> Result<(), Error> {
+    use std::io::ErrorKind::{AlreadyExists, DirectoryNotEmpty};
+    let folder = |dir: &str| store.bodies().folder(from.home(), dir).map_err(engine);
+    let target = folder(to)?;
+    match from.rename_folder(&target).await {
+        Err(bodies::Error::Io { source, .. }) if matches!(source.kind(), DirectoryNotEmpty | AlreadyExists) => {
+            let aside = folder(&format!("{to}.found-{id}"))?;
+            tracing::warn!("{} was made by another program; it is now {}", target.display(), aside.display());
+            target.rename_folder(&aside).await.map_err(engine)?;
+            from.rename_folder(&target).await.map_err(engine)
+        }
+        other => other.map_err(engine),
+    }
+}
+
+fn engine(error: bodies::Error) -> Error {
+    Error::Engine(error.to_string())
+}
+
 async fn flush(store: &Store, jobs: &mut Vec<Job>) -> Result<(), Error> {
-    let results = store.bodies().work(std::mem::take(jobs)).await.map_err(|error| Error::Engine(error.to_string()))?;
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let results = store.bodies().work(std::mem::take(jobs)).await.map_err(engine)?;
     for result in results {
         match result {
             // A file that others removed needs no second name and no removing.
-            Err(error) if !error.is_vanished() => return Err(Error::Engine(error.to_string())),
+            Err(error) if !error.is_vanished() => return Err(engine(error)),
             _ => {}
         }
     }
@@ -113,7 +168,6 @@ async fn flush(store: &Store, jobs: &mut Vec<Job>) -> Result<(), Error> {
 
 /// The file work of a row.
 async fn job(store: &Store, account: AccountId, row: &db::Row) -> Result<Option<Job>, Error> {
-    let engine = |error: bodies::Error| Error::Engine(error.to_string());
     let home = store.home(account).await?;
     let folder = |dir: &str| store.bodies().folder(&home, dir).map_err(engine);
     if row.int(1) == Op::RemoveFile as i64 {
