@@ -40,6 +40,19 @@ impl Client {
         self.stream.write_all(octets).await.expect("the server reads");
     }
 
+    /// As `send`, where the server may have had enough.
+    pub async fn send_if_open(&mut self, octets: &[u8]) {
+        let _ = self.stream.write_all(octets).await;
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// Until the server closes.
+    pub async fn read_to_end(&mut self) {
+        while self.more().await {
+            self.read.clear();
+        }
+    }
+
     /// A command under the tag `x` and all its responses.
     pub async fn command(&mut self, command: &str) -> Vec<String> {
         self.send(format!("x {command}\r\n").as_bytes()).await;

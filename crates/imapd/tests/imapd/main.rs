@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 mod client;
 mod forgotten;
+mod hostile;
 mod model;
 mod sessions;
 mod tls;

@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use auth::{Auth, AuthSettings, PlaintextAuth};
 use bodies::{Bodies, MailLocation};
 use imapd::{Imapd, Settings};
 use mail::{Address, Date, MailboxName};
-use net::{Caps, Connection, Limits, Peer, Setup, Stopper, TlsServer};
+use net::{Broken, Caps, Connection, Limits, Peer, Setup, Stopper, TlsServer};
 use store::{AccountId, Deposit, Store};
 use tokio::io::DuplexStream;
 
@@ -21,6 +22,8 @@ pub struct World {
     /// A certificate, for tests that need one.
     pub tls: Option<TlsServer>,
     pub engine: &'static str,
+    /// Sessions whose handler panicked.
+    pub panics: Arc<AtomicUsize>,
 }
 
 /// Octets in flight each way: small, so that backpressure is met.
@@ -43,10 +46,11 @@ impl World {
         let imapd = self.imapd.clone();
         let dialogue = imapd.dialogue(false);
         let connection = Connection { stream: ours, peer };
+        let panics = self.panics.clone();
         tokio::spawn(async move {
             let ended = net::converse(connection, dialogue, setup, |conversation| imapd.serve(conversation)).await;
-            if let Err(broken) = ended {
-                eprintln!("session: {broken}");
+            if let Err(Broken::Panicked(_)) = ended {
+                panics.fetch_add(1, Ordering::Relaxed);
             }
         });
         theirs
@@ -86,7 +90,10 @@ where
         store.add_account(&address("bob@example.test"), &record, Some(2000)).await.unwrap();
         let auth = Auth::new(store.clone(), AuthSettings { failure_delay: Duration::ZERO, ..AuthSettings::default() }).unwrap();
         let imapd = Imapd::new(store.clone(), auth, settings.clone());
-        test(Arc::new(World { store: store.clone(), alice, imapd, stopper: Stopper::new(), tls: None, engine: fresh.engine })).await;
+        let panics = Arc::new(AtomicUsize::new(0));
+        let world = World { store: store.clone(), alice, imapd, stopper: Stopper::new(), tls: None, engine: fresh.engine, panics: panics.clone() };
+        test(Arc::new(world)).await;
+        assert_eq!(panics.load(Ordering::Relaxed), 0, "{}: a session panicked", fresh.engine);
         assert_eq!(store::check::rows(&store).await.unwrap(), [], "{} before settling", fresh.engine);
         store::settle::settle(&store).await.unwrap();
         assert_eq!(store::check::rows(&store).await.unwrap(), [], "{} settled", fresh.engine);
