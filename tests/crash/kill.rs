@@ -22,6 +22,8 @@ fn survives(world: &mut World) {
     for n in 0..rounds() {
         let mut server = world.serve(ALL);
         let acknowledged = world.load_until(server.address("smtp"), server.address("imap"), enough(n), || server.kill());
+        // And once more, while it recovers.
+        world.serve(ALL).kill();
         let server = world.serve(ALL);
         let faults = world.faults(&server, RECOVERY);
         assert_eq!(faults, Vec::<String>::new(), "round {n}, {acknowledged} acknowledged; stderr:\n{}", server.log());

@@ -1,5 +1,6 @@
 //! Commands, their exit codes and what they say (DESIGN §1.2).
 
+use house_tests::client;
 use house_tests::program::Configured;
 
 fn fresh() -> (tempfile::TempDir, Configured) {
@@ -78,6 +79,26 @@ fn domains_aliases_and_mailboxes_too() {
     refused(&["mailbox", "status", "carol@example.test", "Work/2026"], 67);
     configured.run(&["mailbox", "delete", "carol@example.test", "Done"]).ok();
     refused(&["mailbox", "list", "nobody@example.test"], 67);
+}
+
+#[test]
+fn called_by_another_name_it_is_postfix_s_tool() {
+    let (directory, configured) = fresh();
+    let postconf = directory.path().join("postconf");
+    std::os::unix::fs::symlink(house_tests::program::path(), &postconf).expect("a link");
+    let config = configured.directory.to_str().expect("UTF-8");
+    let run = |arguments: &[&str]| {
+        let said = client::run(postconf.to_str().expect("UTF-8"), &[&["-c", config], arguments].concat());
+        said.ok()
+    };
+    assert_eq!(run(&["-d", "mail_name", "mail_version"]), "mail_name = Posthouse\nmail_version = 3.7.11\n");
+    assert!(run(&["-n"]).contains("myhostname = mail.example.test\n"));
+    run(&["-e", "message_size_limit = 12345"]);
+    assert_eq!(run(&["-h", "message_size_limit"]), "12345\n");
+    configured.run(&["check"]).ok();
+    // Through the environment too, as Postfix has it.
+    let said = client::run_command(std::process::Command::new(&postconf).arg("-n").env("MAIL_CONFIG", config));
+    assert!(said.ok().contains("message_size_limit = 12345\n"));
 }
 
 #[test]

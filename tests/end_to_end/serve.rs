@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use house_tests::client;
 use house_tests::imap::Imap;
 use house_tests::ports::Offset;
 use house_tests::program::Configured;
@@ -80,6 +81,27 @@ fn a_bad_certificate_stops_the_start() {
     std::fs::write(&cert, good).expect("a file");
     std::fs::remove_file(&key).expect("a file");
     configured.run(&["serve"]).refused(78, &["server.key"]);
+}
+
+#[test]
+fn lmtp_takes_mail_through_its_socket() {
+    if !client::installed("lmtp_takes_mail_through_its_socket", &["python3"]) {
+        return;
+    }
+    let Fresh { configured, offset: _held, _directory } = fresh();
+    configured.set("plaintext_auth = loopback");
+    for user in ["carol@example.test", "dave@example.test"] {
+        configured.add_user(user, "a long password");
+    }
+    let server = Server::serve(&configured, &["--only", "lmtp,imap,upkeep"]);
+    let socket = server.said.iter().find_map(|line| line.strip_prefix("posthouse: listening lmtp unix:")?.split(' ').next()).expect("a socket");
+    client::python("lmtp.py", &[socket]);
+    for user in ["carol@example.test", "dave@example.test"] {
+        let mut imap = Imap::login(server.address("imap"), user, "a long password");
+        imap.ask("SELECT INBOX");
+        assert!(imap.ask("FETCH 1:* (BODY[HEADER.FIELDS (SUBJECT)])").contains("Subject: by LMTP"), "{user}");
+    }
+    server.stop();
 }
 
 #[test]
