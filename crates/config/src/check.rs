@@ -82,6 +82,9 @@ fn unsupported(raw: &Raw, parameter: &table::Parameter, name: &str) -> Option<Pr
     let as_default = value == default;
     match parameter.support {
         Support::Yes => None,
+        // 0 is "none" wherever it is a limit, and what is not built limits nothing.
+        Support::Later(_) if as_default || value == "0" => None,
+        Support::Later(why) => Some(Problem::new(Severity::Warning, "unsupported", name, format!("has no effect yet: {why}"))),
         Support::Needless(why) => Some(Problem::new(Severity::Note, "needless", name, format!("has no effect here: {why}"))),
         Support::No(_) if as_default => Some(same_as_default(name)),
         Support::No(advice) => {

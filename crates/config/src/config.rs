@@ -9,7 +9,7 @@ use crate::problem::{Problem, Severity};
 use crate::raw::Raw;
 use crate::restrictions::{self, Restriction};
 use crate::source::Source;
-use crate::table::{self, Kind, Support};
+use crate::table::{self, Kind};
 use crate::value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -195,7 +195,7 @@ impl Config {
 
     /// Expands every supported parameter and sees that it has the form of its kind.
     fn fill(&mut self, raw: &Raw, outside: &Outside<'_>, problems: &mut Vec<Problem>) {
-        for parameter in table::parameters().filter(|parameter| parameter.support == Support::Yes) {
+        for parameter in table::parameters().filter(|parameter| parameter.support.is_read()) {
             let name = parameter.name;
             let mut text = match raw.expanded(name) {
                 Ok(expanded) => {
@@ -377,7 +377,7 @@ mod tests {
                 Err(problems) => prop_assert!(problems.iter().any(|problem| problem.is_error() && !problem.text.is_empty())),
                 Ok(config) => {
                     prop_assert!(!restrictions::is_open(config.relay_restrictions()) || !restrictions::is_open(config.recipient_restrictions()));
-                    for parameter in table::parameters().filter(|parameter| parameter.support == Support::Yes) {
+                    for parameter in table::parameters().filter(|parameter| parameter.support.is_read()) {
                         prop_assert!(check::kind(parameter.kind, config.text(parameter.name)).is_ok());
                     }
                 }

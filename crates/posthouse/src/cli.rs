@@ -69,7 +69,8 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Asked, ExitCode> {
 
 /// Does it.
 pub fn run(asked: Asked) -> Result<(), Failure> {
-    let config = asked.config;
+    // What the configuration names relative to itself must not depend on where we stand.
+    let config = std::path::absolute(&asked.config).map_err(|error| Failure::new(Code::Usage, asked.config.display(), error))?;
     if !matches!(asked.command, Command::Demo(_) | Command::Serve(_)) {
         crate::log::for_commands();
     }

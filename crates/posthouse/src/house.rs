@@ -38,8 +38,7 @@ pub fn configuration(directory: &Path) -> Result<Config, Failure> {
 pub async fn open(config: Config) -> Result<House, Failure> {
     let directory = config.store_directory();
     let unsound = |subject: &str, error: &dyn std::fmt::Display| Failure::new(Code::Unsound, subject, error);
-    std::fs::create_dir_all(&directory)
-        .map_err(|error| Failure::new(Code::Unavailable, directory.display(), format!("{error}; make it, or set store_directory")))?;
+    make_private(&directory)?;
     let url = config.text("database_url").parse().map_err(|error: db::Error| unsound("database_url", &error))?;
     let location = MailLocation::parse(config.text("mail_location")).map_err(|error| unsound("mail_location", &error))?;
     let bodies = Bodies::open(bodies::Settings { spool: directory.join("spool"), location })
@@ -47,6 +46,14 @@ pub async fn open(config: Config) -> Result<House, Failure> {
     let db = Db::open(&url, &migrations()).await.map_err(|error| of_store("database", &error))?;
     let store = Store::new(db.clone(), bodies);
     Ok(House { config: Arc::new(config), db, store })
+}
+
+/// Makes the store's directory for its owner alone: password records and mail lie in it. And whatever this process makes
+/// from now on is for its owner alone, unless it says otherwise.
+fn make_private(directory: &Path) -> Result<(), Failure> {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    std::fs::create_dir_all(directory)
+        .map_err(|error| Failure::new(Code::Unavailable, directory.display(), format!("{error}; make it, or set store_directory")))
 }
 
 impl House {

@@ -1,6 +1,7 @@
 //! Where the log goes.
 
 use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -30,7 +31,7 @@ pub fn for_serving(config: &Config) -> Result<(), Failure> {
         let _ = tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr).with_ansi(false).with_target(false).try_init();
         return Ok(());
     }
-    let opened = OpenOptions::new().append(true).create(true).open(Path::new(file));
+    let opened = OpenOptions::new().append(true).create(true).mode(0o640).open(Path::new(file));
     let opened = opened.map_err(|error| Failure::new(Code::Unavailable, "maillog_file", format!("{file}: {error}; make its directory, or set another")))?;
     let _ = tracing_subscriber::fmt().with_env_filter(filter()).with_writer(Mutex::new(opened)).with_ansi(false).with_target(false).try_init();
     Ok(())

@@ -47,6 +47,8 @@ pub enum Kind {
 pub enum Support {
     /// It does what its help says.
     Yes,
+    /// It is read and checked, and what it does is not built yet: setting it to another value is warned of, with this reason.
+    Later(&'static str),
     /// Postfix's; here it has no effect and needs none: the reason.
     Needless(&'static str),
     /// Postfix's; not supported, and mail is treated otherwise than written. `check` warns, with this advice if there is any.
@@ -54,6 +56,13 @@ pub enum Support {
     /// Postfix's; not supported, and it restricts access or refuses mail: a server that ignored it would let in what it was
     /// told to keep out, so it does not start. The values listed restrict nothing.
     Restricts(&'static [&'static str]),
+}
+
+impl Support {
+    /// Whether the value is checked and can be asked for.
+    pub fn is_read(self) -> bool {
+        matches!(self, Support::Yes | Support::Later(_))
+    }
 }
 
 /// One parameter.
@@ -97,11 +106,28 @@ pub const LEGACY: [&str; 18] = [
 static TABLE: LazyLock<BTreeMap<&'static str, Parameter>> = LazyLock::new(|| {
     let all = ours::PARAMETERS.iter().copied().chain(postfix::PARAMETERS.iter().copied()).chain(known::parameters());
     let mut table = BTreeMap::new();
-    for parameter in all {
+    for mut parameter in all {
+        if let Some((_, why)) = LATER.iter().find(|(name, _)| *name == parameter.name) {
+            parameter.support = Support::Later(why);
+        }
         table.entry(parameter.name).or_insert(parameter);
     }
     table
 });
+
+/// Rows whose effect is not built yet, and why that matters to whoever sets one.
+const LATER: &[(&str, &str)] = &[
+    ("bounce_size_limit", "bounces are not written yet"),
+    ("delay_warning_time", "bounces are not written yet"),
+    ("double_bounce_sender", "bounces are not written yet"),
+    ("mail_owner", "the server does not change its user yet: start it as the user it is to run as"),
+    ("mailbox_size_limit", "only accounts have quotas: posthouse user add --quota"),
+    ("queue_run_delay", "what is due is tried when it is due"),
+    ("relayhost", "mail to other servers is not sent yet: such recipients are refused"),
+    ("smtpd_starttls_timeout", "a handshake may take 60 seconds"),
+    ("syslog_facility", "the log goes to maillog_file or stderr"),
+    ("syslog_name", "the log goes to maillog_file or stderr"),
+];
 
 /// The parameter of that name.
 pub fn parameter(name: &str) -> Option<&'static Parameter> {

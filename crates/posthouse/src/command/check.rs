@@ -51,15 +51,25 @@ async fn of_house(house: &House) -> Result<Vec<Problem>, Failure> {
     for difference in files {
         problems.push(Problem::new(Severity::Warning, "store-files", difference.subject, difference.text).fix("a running server settles within a second; run check again"));
     }
-    for domain in house.store.domains().await.map_err(|error| of_store("domain", &error))? {
-        if house.config.mydestination().contains(&domain.name) {
-            let problem = Problem::new(Severity::Error, "two-classes", &domain.name, "is a hosted domain and in mydestination: a domain is of one class");
-            problems.push(problem.fix("take it out of mydestination, or posthouse domain remove it"));
-        }
+    problems.extend(two_classes(house).await?);
+    if rustix::process::geteuid().is_root() {
+        let problem = Problem::new(Severity::Warning, "root", "serve", "started as root, everything runs as root: there is no privileged half yet");
+        problems.push(problem.fix("start it as a user of its own with CAP_NET_BIND_SERVICE, as deploy/posthouse.service does"));
     }
     if house.config.path("tls_cert_file").is_none_or(|path| !path.exists()) {
         let problem = Problem::new(Severity::Warning, "no-certificate", "tls_cert_file", "there is no certificate: nobody can log in");
         problems.push(problem.fix("posthouse setup --self-signed makes one; or set tls_cert_file and tls_key_file"));
     }
     Ok(problems)
+}
+
+/// Domains that are hosted and in `mydestination`: nobody could tell whose names count. They stop the start.
+pub async fn two_classes(house: &House) -> Result<Vec<Problem>, Failure> {
+    let domains = house.store.domains().await.map_err(|error| of_store("domain", &error))?;
+    let twice = domains.into_iter().filter(|domain| house.config.mydestination().contains(&domain.name));
+    let problem = |domain: store::directory::Domain| {
+        let problem = Problem::new(Severity::Error, "two-classes", domain.name, "is a hosted domain and in mydestination: a domain is of one class");
+        problem.fix("take it out of mydestination, or posthouse domain remove it")
+    };
+    Ok(twice.map(problem).collect())
 }

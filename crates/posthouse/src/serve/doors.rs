@@ -11,6 +11,10 @@ use crate::house::House;
 pub fn open(house: &House, wanted: &dyn Fn(&str) -> bool, tls: bool) -> Result<Vec<Listener>, Failure> {
     let mut doors = Vec::new();
     for service in SERVICES.into_iter().filter(|service| wanted(service)) {
+        if !tls && security(service, true) == "tls" {
+            tracing::warn!("{service} is not served: there is no certificate");
+            continue;
+        }
         for listen in house.config.listens(service) {
             let at = match listen {
                 Listen::Tcp(address) => At::Tcp(*address),
@@ -28,7 +32,6 @@ pub fn open(house: &House, wanted: &dyn Fn(&str) -> bool, tls: bool) -> Result<V
 fn security(service: &str, tls: bool) -> &'static str {
     match service {
         "submissions" | "imaps" | "pop3s" => "tls",
-        "lmtp" => "plain",
         _ if !tls => "plain",
         _ => "starttls",
     }

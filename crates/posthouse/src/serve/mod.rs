@@ -51,18 +51,24 @@ where
         true => house.config.serves(service),
         false => options.only.iter().any(|only| only == service),
     };
+    if let Some(problem) = crate::command::check::two_classes(house).await?.first() {
+        return Err(Failure::new(Code::Unsound, &problem.subject, format!("{}; {}", problem.text, problem.fix)));
+    }
+    if rustix::process::geteuid().is_root() {
+        tracing::warn!("started as root, everything runs as root; start it as a user of its own with CAP_NET_BIND_SERVICE");
+    }
     let stopper = Stopper::new();
     let tls = certificates(house)?;
     let held = signals::hold(house, &wanted)?;
     let settings = AuthSettings { default_domain: default_domain(house).await?, ..AuthSettings::default() };
     let auth = Auth::new(house.store.clone(), settings).map_err(|error| Failure::new(Code::Unavailable, "auth", error))?;
     let doors = doors::open(house, &wanted, tls.is_some())?;
-    let mut tasks = services::start(house, doors, auth, tls.as_ref(), &stopper);
+    let (mut tasks, receiving) = services::start(house, doors, auth, tls.as_ref(), &stopper);
     tasks.extend(services::start_housekeeping(house, &wanted, &stopper));
     say("posthouse: ready")?;
     let outcome = ready(stopper.clone()).await;
     match &outcome {
-        Ok(()) => signals::until_told(house, tls.as_ref(), &stopper).await,
+        Ok(()) => signals::until_told(house, tls.as_ref(), &receiving, &stopper).await,
         Err(_) => stopper.cut(),
     }
     for task in tasks {

@@ -8,6 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::SERVICES;
+use super::services::Receiving;
 use crate::failure::{Code, Failure};
 use crate::house::House;
 
@@ -32,7 +33,7 @@ pub fn hold(house: &House, wanted: &dyn Fn(&str) -> bool) -> Result<Held, Failur
 }
 
 /// Waits for TERM or INT, with HUP in between; then requests the stop. A second TERM ends at once.
-pub async fn until_told(house: &House, tls: Option<&TlsServer>, stopper: &Stopper) {
+pub async fn until_told(house: &House, tls: Option<&TlsServer>, receiving: &Receiving, stopper: &Stopper) {
     let handlers = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
     let (Ok(mut term), Ok(mut int), Ok(mut hup)) = handlers else {
         tracing::error!("signals can't be handled; stopping");
@@ -42,7 +43,7 @@ pub async fn until_told(house: &House, tls: Option<&TlsServer>, stopper: &Stoppe
         tokio::select! {
             _ = term.recv() => break,
             _ = int.recv() => break,
-            _ = hup.recv() => reload(house, tls),
+            _ = hup.recv() => reload(house, tls, receiving),
         }
     }
     tracing::info!("stopping: no new connections, {:?} for what is under way", house.config.time("stop_timeout"));
@@ -59,15 +60,19 @@ pub async fn until_told(house: &House, tls: Option<&TlsServer>, stopper: &Stoppe
 }
 
 /// All or nothing: a bad file keeps what was.
-fn reload(house: &House, tls: Option<&TlsServer>) {
-    if let Err(problems) = config::Config::load(house.config.directory()) {
-        for problem in problems {
-            tracing::error!("reload: {problem}; the old configuration stays");
+fn reload(house: &House, tls: Option<&TlsServer>, receiving: &Receiving) {
+    let config = match config::Config::load(house.config.directory()) {
+        Ok(config) => config,
+        Err(problems) => {
+            for problem in problems.iter().filter(|problem| problem.is_error()) {
+                tracing::error!("reload: {problem}; the old configuration stays");
+            }
+            return;
         }
-        return;
+    };
+    if let Some(Err(error)) = tls.map(TlsServer::reload) {
+        return tracing::error!("reload: {error}; the old certificates and configuration stay");
     }
-    match tls.map(TlsServer::reload) {
-        Some(Err(error)) => tracing::error!("reload: {error}; the old certificates stay"),
-        _ => tracing::info!("certificates reloaded"),
-    }
+    receiving.change(&House { config: Arc::new(config), ..house.clone() });
+    tracing::info!("reloaded: certificates, and how SMTP receives; addresses, ports and the rest wait for the next start");
 }
