@@ -1,4 +1,6 @@
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use sqlx::{Arguments, Column, Executor, Row as _, TypeInfo, ValueRef};
 
@@ -9,6 +11,21 @@ pub const BINDS: usize = 16_384;
 
 /// Statements run in this process so far, reads included: what a delivery costs is counted by it.
 static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// Every text of a statement run since [`record`] was called first: for tests that look at their plans.
+static RECORD: OnceLock<Mutex<BTreeSet<String>>> = OnceLock::new();
+
+/// From now on the texts of statements are kept.
+pub(crate) fn record() -> &'static Mutex<BTreeSet<String>> {
+    RECORD.get_or_init(Mutex::default)
+}
+
+fn count(sql: &str) {
+    STATEMENTS.fetch_add(1, Ordering::Relaxed);
+    if let Some(texts) = RECORD.get() {
+        texts.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.to_owned());
+    }
+}
 
 /// How many statements this process has run.
 pub fn statements() -> u64 {
@@ -185,7 +202,7 @@ async fn sqlite_rows<'e, E>(executor: E, sql: &str, args: &[Value]) -> Result<Ve
 where
     E: Executor<'e, Database = sqlx::Sqlite>,
 {
-    STATEMENTS.fetch_add(1, Ordering::Relaxed);
+    count(sql);
     let mut bound = sqlx::sqlite::SqliteArguments::default();
     for value in args {
         let added = match value {
@@ -223,7 +240,7 @@ async fn postgres_rows<'e, E>(executor: E, sql: &str, args: &[Value]) -> Result<
 where
     E: Executor<'e, Database = sqlx::Postgres>,
 {
-    STATEMENTS.fetch_add(1, Ordering::Relaxed);
+    count(sql);
     let mut bound = sqlx::postgres::PgArguments::default();
     for value in args {
         let added = match value {

@@ -47,3 +47,14 @@ pub async fn engines(directory: &std::path::Path, migrations: &[Migration]) -> R
     }
     Ok(all)
 }
+
+/// The texts of all statements this process has run since this was called first.
+pub fn statements() -> Vec<String> {
+    crate::engine::record().lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter().cloned().collect()
+}
+
+/// How SQLite runs a statement: the lines of its plan.
+pub async fn plan(db: &Db, sql: &str) -> Result<Vec<String>, Error> {
+    let rows = db.query(&format!("EXPLAIN QUERY PLAN {sql}"), &[]).await?;
+    Ok(rows.iter().map(|row| row.text(3).to_owned()).collect())
+}

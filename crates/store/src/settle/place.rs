@@ -68,12 +68,12 @@ async fn due(store: &Store, failing: &mut BTreeSet<i64>) -> Result<Work, Error> 
     if count == 0 {
         return Ok(work);
     }
+    // CROSS JOIN keeps SQLite to this order: with JOIN it reads all mail there is, to meet the few bodies.
     let sql = format!(
         "SELECT b.account_id, b.id, b.data, m.place, m.internaldate, p.mailbox_id, p.uid, p.file, p.file_flags, x.name \
-         FROM (SELECT account_id, id, data FROM body {} ORDER BY account_id, id LIMIT ?1) b \
-         JOIN message m ON m.account_id = b.account_id AND m.id = b.id \
-         JOIN mailbox_message p ON p.account_id = b.account_id AND p.message_id = b.id \
-         JOIN mailbox x ON x.account_id = p.account_id AND x.id = p.mailbox_id",
+         FROM (SELECT account_id, id, data FROM body {} ORDER BY account_id, id LIMIT ?1) b CROSS JOIN message m CROSS JOIN mailbox_message p \
+         CROSS JOIN mailbox x WHERE m.account_id = b.account_id AND m.id = b.id AND p.account_id = b.account_id AND p.message_id = b.id \
+         AND x.account_id = p.account_id AND x.id = p.mailbox_id",
         without(failing)
     );
     let mut homes: HashMap<AccountId, Home> = HashMap::new();
