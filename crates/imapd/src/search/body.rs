@@ -129,6 +129,7 @@ mod tests {
     use super::*;
     use crate::search::fold::fold;
     use bytes::Bytes;
+    use proptest::prelude::*;
 
     fn holds(message: &[u8], needle: &str) -> bool {
         let structure = Structure::of_message(message);
@@ -165,5 +166,25 @@ mod tests {
         message.extend_from_slice(b"NeedleInTheSeam\r\n");
         assert!(holds(&message, "needleintheseam"));
         assert!(!holds(&message, "needle in"));
+    }
+
+    proptest! {
+        #[test]
+        fn where_text_is_cut_is_no_matter(text in "[abÄß ]{0,40}", needles in proptest::collection::vec("[abäß ]{0,6}", 0..4), cuts in proptest::collection::vec(0..40usize, 0..5)) {
+            let needles: Vec<Vec<u8>> = needles.iter().map(|needle| fold(needle).into_bytes()).collect();
+            let whole = fold(&text);
+            let expected: Vec<bool> = needles.iter().map(|needle| memchr::memmem::find(whole.as_bytes(), needle).is_some()).collect();
+            let mut hunt = Hunt::new(&needles);
+            hunt.begin();
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.chars().count())).collect();
+            cuts.sort_unstable();
+            let characters: Vec<char> = text.chars().collect();
+            let mut from = 0;
+            for to in cuts.into_iter().chain([characters.len()]) {
+                hunt.push(&characters[from..to].iter().collect::<String>());
+                from = to;
+            }
+            prop_assert_eq!(hunt.found, expected);
+        }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) struct Query {
     needles: Vec<Vec<u8>>,
 }
 
+#[derive(Clone, Debug)]
 enum Test {
     Known(bool),
     All(Vec<Test>),
@@ -239,4 +240,60 @@ fn needles_in_header(octets: &[u8], needles: &[Vec<u8>]) -> BTreeSet<usize> {
         found.extend(needles.iter().enumerate().filter(|(_, needle)| memchr::memmem::find(&shown, needle).is_some()).map(|(index, _)| index));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mail::Uid;
+    use proptest::prelude::*;
+
+    /// Tests of which some need the body.
+    fn tests() -> impl Strategy<Value = Test> {
+        let leaf = prop_oneof![any::<bool>().prop_map(Test::Known), (0..3usize).prop_map(Test::Body), Just(Test::Flag(Flags::SEEN)), Just(Test::Recent)];
+        leaf.prop_recursive(5, 40, 3, |inner| {
+            let two = (inner.clone(), inner.clone());
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Test::All),
+                two.prop_map(|(a, b)| Test::Either(Box::new(a), Box::new(b))),
+                inner.prop_map(|test| Test::Not(Box::new(test))),
+            ]
+        })
+    }
+
+    /// The same, with everything known.
+    fn plainly(test: &Test, message: &Message, bodies: &[bool]) -> bool {
+        match test {
+            Test::Known(known) => *known,
+            Test::All(tests) => tests.iter().all(|test| plainly(test, message, bodies)),
+            Test::Either(a, b) => plainly(a, message, bodies) || plainly(b, message, bodies),
+            Test::Not(test) => !plainly(test, message, bodies),
+            Test::Flag(flag) => message.flags.contains(*flag),
+            Test::Recent => message.recent,
+            Test::Body(index) => bodies[*index],
+            _ => unreachable!("not made here"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_early_verdict_is_the_last_one(test in tests(), seen: bool, recent: bool, bodies: [bool; 3]) {
+            let flags = if seen { Flags::SEEN } else { Flags::EMPTY };
+            let message = Message::new(Uid::FIRST, flags, recent);
+            let truth = plainly(&test, &message, &bodies);
+            let mut facts = Facts::of(1, &message);
+            if let Some(early) = judge(&test, &facts) {
+                prop_assert_eq!(early, truth);
+            }
+            facts.bodies = Some(&bodies);
+            prop_assert_eq!(judge(&test, &facts), Some(truth));
+        }
+    }
+
+    #[test]
+    fn a_field_is_found_decoded_and_in_any_case() {
+        let header = b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= an\r\n alle\r\nX-Empty:\r\n";
+        assert!(header_contains(header, "grüße an alle") && header_contains(header, "subject: gr") && !header_contains(header, "=c3"));
+        assert!(header_contains(header, "x-empty:") && !header_contains(header, "alle\r\n"));
+    }
 }

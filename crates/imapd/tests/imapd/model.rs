@@ -252,6 +252,9 @@ async fn taking_turns_every_client_is_told_the_truth() {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_at_once_every_client_is_told_the_truth() {
     on_every_engine(settings(), |world| async move {
+        // Bodies become files and flags file names all the while.
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let settler = tokio::spawn(store::settle::run(world.store.clone(), async move { drop(stopped.await) }));
         let recents = Recents::default();
         let readers = (0..4).map(|id| {
             let (world, recents) = (world.clone(), recents.clone());
@@ -270,6 +273,8 @@ async fn all_at_once_every_client_is_told_the_truth() {
         for reader in &mut done {
             reader.check(&world).await;
         }
+        drop(stop);
+        settler.await.unwrap();
     })
     .await;
 }
