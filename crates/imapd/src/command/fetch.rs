@@ -23,12 +23,14 @@ use crate::talk::Talk;
 
 /// Messages read from the store at once: enough that questions are few, few enough that their rows are small.
 pub(crate) const ROWS: usize = 500;
-/// The same where their structures are wanted, each up to some hundred kilobytes.
-const STRUCTURES: usize = 64;
+/// The same where their structures are wanted: usually a kilobyte each, but a hostile one takes a few megabytes.
+const STRUCTURES: usize = 32;
 /// Octets given inside a line; longer ones are streamed.
 const SMALL: u64 = 32 * 1024;
-/// Octets (roughly) held back to go out together.
+/// Octets (roughly) held back to go out together, be it many lines or many items of one.
 const HELD: usize = 48 * 1024;
+/// What an item counts for besides its octets: most structures are so long.
+const ITEM: usize = 512;
 
 pub(super) async fn fetch(reader: &mut Reader, fetch: &Fetch) -> Outcome {
     let (store, account) = (reader.store(), reader.account());
@@ -215,7 +217,10 @@ impl<'a> Fetching<'a> {
                 self.octets(talk, line, label, found, partial, reader).await?;
             }
         }
-        line.weigh();
+        line.octets += ITEM;
+        if line.octets >= HELD {
+            self.begin(talk, line).await?;
+        }
         Ok(Shown::Whole)
     }
 
@@ -257,7 +262,7 @@ impl<'a> Fetching<'a> {
         Ok(())
     }
 
-    /// Opens the line on the wire, with what it has so far.
+    /// Puts on the wire what the line has so far.
     async fn begin(&mut self, talk: &mut Talk, line: &mut Line) -> Result<(), Halt> {
         let mut items = std::mem::take(&mut line.items);
         line.octets = 0;
@@ -310,13 +315,6 @@ struct Line {
     begun: bool,
     /// Roughly what `items` will be.
     octets: usize,
-}
-
-impl Line {
-    /// Structures are not measured; each counts as much as most are.
-    fn weigh(&mut self) {
-        self.octets += 512;
-    }
 }
 
 /// A message's octets, if it is still there.

@@ -54,6 +54,15 @@ async fn a_large_message_goes_in_and_out_byte_for_byte() {
         let between = format!("\r\n RFC822.SIZE {end} BODY[]<1> {{40000}}\r\n{}", String::from_utf8_lossy(&message[1..40]));
         let last = b" BODY[1] {5}\r\nsmall)\r\nx OK".to_vec();
         assert!(memmem(&answer, between.trim_start_matches("\r\n").as_bytes()) && memmem(&answer, &last), "{}", world.engine);
+        // Many pieces of one message are not held together.
+        let items: Vec<String> = (0..40).map(|n| format!("BODY.PEEK[]<{n}.30000>")).collect();
+        client.send(format!("x FETCH 1 ({})\r\n", items.join(" ")).as_bytes()).await;
+        let answer = client.raw_answer().await;
+        for n in 0..40 {
+            let piece = [format!(" BODY[]<{n}> {{30000}}\r\n").as_bytes(), &message[n..n + 30_000]].concat();
+            let piece = if n == 0 { [b"* 1 FETCH (", &piece[1..]].concat() } else { piece };
+            assert!(memmem(&answer, &piece), "{}: piece {n} of {} octets", world.engine, answer.len());
+        }
     })
     .await;
 }
