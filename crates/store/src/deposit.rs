@@ -112,10 +112,9 @@ impl Step for Deposit {
     }
 }
 
-/// What an account's `seq` gives to this batch: the first number, and the value after all.
+/// What an account's `seq` gives to this batch: the next number.
 struct Seq {
     next: i64,
-    after: i64,
 }
 
 /// What an account uses and may use: octets and messages.
@@ -152,7 +151,7 @@ async fn charge<'t>(batch: &[&'t Deposit], tx: &mut Tx) -> Result<HashMap<Accoun
     for row in &raised {
         let account = AccountId::new(row.int(0));
         let &(count, bytes) = sums.get(&account).unwrap_or(&(0, 0));
-        seqs.insert(account, Seq { next: row.int(1) - count + 1, after: row.int(1) });
+        seqs.insert(account, Seq { next: row.int(1) - count + 1 });
         rooms.insert(account, Room { used: (row.int(2) - bytes, row.int(3) - count), most: (row.opt_int(4), row.opt_int(5)) });
     }
     let over = batch.iter().enumerate().filter(|(_, deposit)| rooms.get_mut(&deposit.account).is_some_and(|room| !room.take(deposit.size())));
@@ -185,8 +184,16 @@ async fn fill(batch: &[&Deposit], seqs: &HashMap<AccountId, Seq>, tx: &mut Tx) -
     for deposit in batch {
         sums.entry((deposit.account, deposit.mailbox.as_str())).or_default().add(Counts::of(deposit.flags, deposit.size()));
     }
+    // Each mailbox gets the number of its own last message, as if they had come one by one.
+    let mut next: HashMap<AccountId, i64> = seqs.iter().map(|(&account, seq)| (account, seq.next)).collect();
+    let mut last: HashMap<(AccountId, &str), i64> = HashMap::new();
+    for deposit in batch {
+        let seq = next.entry(deposit.account).or_default();
+        last.insert((deposit.account, deposit.mailbox.as_str()), *seq);
+        *seq += 1;
+    }
     let row = |(&(account, name), counts): (&(AccountId, &str), &Counts)| -> [Value; 7] {
-        let seq = seqs.get(&account).map_or(0, |seq| seq.after);
+        let seq = last.get(&(account, name)).copied().unwrap_or_default();
         [account.into(), name.into(), seq.into(), counts.total.into(), counts.unseen.into(), counts.deleted.into(), counts.bytes.into()]
     };
     let rows: Vec<[Value; 7]> = sums.iter().map(row).collect();

@@ -28,6 +28,8 @@
 mod bell;
 mod change;
 pub mod check;
+#[cfg(test)]
+mod combining;
 mod copy;
 mod deposit;
 pub mod directory;

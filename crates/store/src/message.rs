@@ -126,10 +126,10 @@ fn message(row: &db::Row) -> Result<Message, Error> {
 }
 
 /// Keeps what was scanned. Changes nothing that anyone is told about.
-struct KeepStructure {
-    account: AccountId,
-    id: MessageId,
-    packed: bytes::Bytes,
+pub(crate) struct KeepStructure {
+    pub(crate) account: AccountId,
+    pub(crate) id: MessageId,
+    pub(crate) packed: bytes::Bytes,
 }
 
 impl Step for KeepStructure {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bodies::{Bodies, MailLocation, Sealed, Settings};
 use mail::{Address, Date, MailboxName, Uid};
+use tokio::sync::Notify;
 
 use crate::{AccountId, Deposit, Deposited, MailboxId, Store, check, settle};
 
@@ -116,23 +117,75 @@ impl World {
         folder.scan().await.unwrap().entries.into_iter().map(|entry| entry.letters).collect()
     }
 
-    /// Everything the store's tables hold, but times; ordered, to be compared.
-    pub(crate) async fn dump(&self) -> BTreeMap<&'static str, Vec<String>> {
+    /// Another account of the same kind.
+    pub(crate) async fn account(&self, quota: Option<u64>) -> AccountId {
+        let login = Address::parse(&format!("u{:x}@example.test", rand::random::<u64>())).unwrap();
+        self.store.add_account(&login, "{PLAIN}x", quota).await.unwrap()
+    }
+
+    pub(crate) async fn seq(&self, account: AccountId) -> i64 {
+        self.store.db().query("SELECT seq FROM account WHERE id = ?1", &[account.into()]).await.unwrap()[0].int(0)
+    }
+
+    /// Everything the store holds of an account, with numbers counted from `base` and mailboxes by name, to be compared with
+    /// that of another; without times and the log, which has a row a transaction.
+    pub(crate) async fn dump(&self, account: AccountId, base: i64) -> BTreeMap<&'static str, Vec<String>> {
         let tables = [
-            ("account", "seq - (SELECT MIN(id) FROM mailbox), used_bytes, used_msgs"),
-            ("mailbox", "name, uidnext, recent, seq - (SELECT MIN(id) FROM mailbox), mirrored - (SELECT MIN(id) FROM mailbox), total, unseen, deleted, bytes"),
-            ("message", "id - (SELECT MIN(id) FROM mailbox), place, size, internaldate, zone, cache"),
-            ("mailbox_message", "mailbox_id - (SELECT MIN(id) FROM mailbox), uid, message_id - (SELECT MIN(id) FROM mailbox), flags, modseq - (SELECT MIN(id) FROM mailbox), file_flags"),
-            ("body", "id - (SELECT MIN(id) FROM mailbox), data"),
-            ("todo", "id - (SELECT MIN(id) FROM mailbox), op, dir"),
+            ("account", "SELECT seq - ?2, used_bytes, used_msgs FROM account WHERE id = ?1"),
+            ("mailbox", "SELECT name, uidnext, recent, seq - ?2, mirrored - ?2, total, unseen, deleted, bytes FROM mailbox WHERE account_id = ?1 AND seq > ?2"),
+            ("message", "SELECT id - ?2, place, size, internaldate, zone, cache FROM message WHERE account_id = ?1"),
+            ("body", "SELECT id - ?2, data FROM body WHERE account_id = ?1"),
+            ("todo", "SELECT id - ?2, op, dir FROM todo WHERE account_id = ?1"),
+            (
+                "mailbox_message",
+                "SELECT x.name, p.uid, p.message_id - ?2, p.flags, p.modseq - ?2, p.file_flags FROM mailbox_message p \
+                 JOIN mailbox x ON x.account_id = p.account_id AND x.id = p.mailbox_id WHERE p.account_id = ?1",
+            ),
         ];
         let mut dump = BTreeMap::new();
-        for (table, columns) in tables {
-            let rows = self.store.db().query(&format!("SELECT {columns} FROM {table}"), &[]).await.unwrap();
+        for (table, sql) in tables {
+            let rows = self.store.db().query(sql, &[account.into(), base.into()]).await.unwrap();
             let mut rows: Vec<String> = rows.iter().map(|row| format!("{row:?}")).collect();
             rows.sort();
             dump.insert(table, rows);
         }
         dump
+    }
+
+    /// Commits `units` as one group, in order.
+    pub(crate) async fn as_one_group<U: db::Unit>(&self, account: AccountId, units: Vec<U>) -> Vec<Result<U::Done, db::Error>> {
+        let (reached, open) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let held = tokio::spawn({
+            let (db, gate) = (self.store.db().clone(), Gate { account, reached: reached.clone(), open: open.clone() });
+            async move { db.commit(gate).await }
+        });
+        reached.notified().await;
+        let waiting = futures_util::future::join_all(units.into_iter().map(|unit| self.store.db().commit(unit)));
+        let (results, ()) = futures_util::future::join(waiting, async { open.notify_one() }).await;
+        held.await.unwrap().unwrap();
+        results
+    }
+}
+
+/// Holds the writer of an account until it is told to go on: everything committed meanwhile is one group.
+struct Gate {
+    account: AccountId,
+    reached: Arc<Notify>,
+    open: Arc<Notify>,
+}
+
+impl db::Step for Gate {
+    type Done = ();
+    fn locks(&self, locks: &mut db::Locks) {
+        locks.take(self.account.key());
+    }
+    fn run<'t>(batch: &'t [&'t Self], _: &'t mut db::Tx) -> db::BoxFuture<'t, Result<Vec<()>, db::Failed>> {
+        Box::pin(async move {
+            for gate in batch {
+                gate.reached.notify_one();
+                gate.open.notified().await;
+            }
+            Ok(vec![(); batch.len()])
+        })
     }
 }

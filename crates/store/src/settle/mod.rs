@@ -112,3 +112,6 @@ async fn pass(store: &Store, changed: Option<HashSet<i64>>) -> Result<(), Error>
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) use place::{commit_settled, settled};

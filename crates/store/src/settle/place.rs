@@ -169,7 +169,7 @@ async fn tidy(store: &Store, work: Work, fates: &HashMap<Message, Fate>) -> Resu
 
 /// What became of a message that was placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+pub(crate) enum Fate {
     /// It is files now.
     Settled,
     /// It got a further place meanwhile: the next batch places it again.
@@ -179,7 +179,7 @@ enum Fate {
 }
 
 /// These messages are files now, in these spots.
-struct Settled {
+pub(crate) struct Settled {
     account: AccountId,
     placed: BTreeMap<i64, HashSet<Spot>>,
 }
@@ -216,4 +216,23 @@ impl Step for Settled {
             Ok(fates)
         })
     }
+}
+
+/// That these messages were placed, each in so many of the spots where it lies (the first, both, none).
+#[cfg(test)]
+pub(crate) async fn settled(world: &crate::testing::World, account: AccountId, placed: impl Iterator<Item = (i64, usize)>) -> Settled {
+    let mut step = Settled { account, placed: BTreeMap::new() };
+    for (id, count) in placed {
+        let sql = "SELECT mailbox_id, uid FROM mailbox_message WHERE account_id = ?1 AND message_id = ?2 ORDER BY mailbox_id";
+        let rows = world.store.db().query(sql, &[account.into(), id.into()]).await.unwrap();
+        step.placed.insert(id, rows.iter().take(count).map(|row| (row.int(0), row.int(1))).collect());
+    }
+    step
+}
+
+#[cfg(test)]
+pub(crate) async fn commit_settled(world: &crate::testing::World, units: Vec<Vec<Settled>>) -> Vec<Vec<(i64, String)>> {
+    let done = world.store.db().commit(units).await.unwrap();
+    let told = |fates: Vec<(i64, Fate)>| fates.into_iter().map(|(id, fate)| (id, format!("{fate:?}"))).collect();
+    done.into_iter().flatten().map(told).collect()
 }

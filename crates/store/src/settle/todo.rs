@@ -182,9 +182,9 @@ async fn job(store: &Store, account: AccountId, row: &db::Row) -> Result<Option<
 }
 
 /// These rows are done and durable.
-struct Done {
-    account: AccountId,
-    ids: Vec<i64>,
+pub(crate) struct Done {
+    pub(crate) account: AccountId,
+    pub(crate) ids: Vec<i64>,
 }
 
 impl Step for Done {
