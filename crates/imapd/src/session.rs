@@ -56,12 +56,12 @@ pub(crate) async fn serve(imapd: Imapd, conversation: net::Conversation<imap::Se
         tracing::debug!(rip = %talk.address(), "left without a login");
         return;
     };
-    let (service, rip, tls) = (talk.service(), talk.address(), talk.tls());
-    tracing::info!(service, user = %identity.login, %rip, method, tls, "login");
+    let (service, rip, rport, tls) = (talk.service(), talk.address(), talk.port(), talk.tls());
+    tracing::info!(service, user = %identity.login, %rip, rport, method, tls, "login");
     let mut reader = Reader { talk, imapd, identity, selected: None, _seat: seat };
     let why = read(&mut reader).await;
     let broken = reader.talk.failure();
-    tracing::info!(service, user = %reader.identity.login, %rip, broken, "logout: {why}");
+    tracing::info!(service, user = %reader.identity.login, %rip, rport, broken, "logout: {why}");
 }
 
 /// Until a login: gives who it is and how it logged in, or `None` when the connection ends first.

@@ -53,6 +53,11 @@ impl Talk {
         self.0.peer().remote.ip()
     }
 
+    /// With the address it tells sessions apart in the log.
+    pub(crate) fn port(&self) -> u16 {
+        self.0.peer().remote.port()
+    }
+
     /// Both ends are this machine's.
     pub(crate) fn is_loopback(&self) -> bool {
         self.0.peer().remote.ip().is_loopback() && self.0.peer().local.ip().is_loopback()

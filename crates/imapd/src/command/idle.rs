@@ -1,8 +1,11 @@
 //! IDLE — RFC 2177: tells what happens as it happens, until DONE.
 
+use std::time::Duration;
+
 use dialogue::{Answer, Event};
 use imap::view::Expunge;
 use imap::{Code, Condition, Response, Tagged};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::halt::{Halt, Outcome};
 use crate::selected::Fate;
@@ -13,23 +16,30 @@ pub(super) async fn idle(reader: &mut Reader) -> Outcome {
     let mut watch = reader.store().watch(reader.account());
     reader.talk.answer(Answer::Go(Response::Continue("idling".into()))).await?;
     news(reader).await?;
-    let still_here = reader.imapd.settings().still_here;
-    let mut silence = tokio::time::interval_at(tokio::time::Instant::now() + still_here, still_here);
-    silence.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let settings = reader.imapd.settings();
+    let (mut silence, mut look) = (every(settings.still_here), every(settings.look));
     loop {
-        tokio::select! {
+        let look_now = tokio::select! {
             event = reader.talk.next() => return match event {
                 Some(Event::Line(_)) => Ok(Tagged::ok("IDLE completed")), // the dialogue passes on DONE alone
                 other => Err(interrupted(other)),
             },
-            () = watch.changed() => {
-                if news(reader).await? {
-                    silence.reset();
-                }
-            }
-            _ = silence.tick() => reader.talk.say(Condition::ok(None, "Still here")).await?,
+            () = watch.changed() => true,
+            _ = look.tick() => true,
+            _ = silence.tick() => false,
+        };
+        if !look_now {
+            reader.talk.say(Condition::ok(None, "Still here")).await?;
+        } else if news(reader).await? {
+            silence.reset();
         }
     }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 /// Tells what happened, if anything did.

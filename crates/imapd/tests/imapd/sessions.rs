@@ -100,3 +100,18 @@ async fn a_peer_that_leaves_ends_its_session() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_tells_what_another_process_brought() {
+    let settings = Settings { look: Duration::from_millis(20), ..settings() };
+    on_every_engine(settings, |world| async move {
+        let mut client = Client::login(world.connect("127.0.0.1:1"), "alice").await;
+        client.command("SELECT INBOX").await;
+        client.send(b"x IDLE\r\n").await;
+        assert_eq!(client.response().await.as_deref(), Some("+ idling"));
+        let elsewhere = world.elsewhere().await;
+        world.deliver_by(&elsewhere, "INBOX", b"\r\nx").await;
+        assert_eq!(client.response().await.as_deref(), Some("* 1 EXISTS"), "{}", world.engine);
+    })
+    .await;
+}

@@ -33,7 +33,7 @@ async fn c_02_what_is_said_before_tls_is_not_heard_after_it() {
     let settings = Settings { starttls: true, ..Settings::default() };
     on_every_engine(settings, |world| async move {
         let (server, connector) = certificate();
-        let world = World { tls: Some(server), store: world.store.clone(), alice: world.alice, imapd: world.imapd.clone(), stopper: world.stopper.clone(), engine: world.engine, panics: world.panics.clone() };
+        let world = World { tls: Some(server), store: world.store.clone(), alice: world.alice, imapd: world.imapd.clone(), stopper: world.stopper.clone(), engine: world.engine, url: world.url.clone(), panics: world.panics.clone() };
         let mut client = Client::new(world.connect("192.0.2.7:1"));
         let greeting = client.response().await.unwrap();
         assert!(greeting.contains(" STARTTLS LOGINDISABLED]") && !greeting.contains("AUTH="), "{greeting}");

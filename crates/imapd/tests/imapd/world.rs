@@ -22,6 +22,7 @@ pub struct World {
     /// A certificate, for tests that need one.
     pub tls: Option<TlsServer>,
     pub engine: &'static str,
+    pub url: db::Url,
     /// Sessions whose handler panicked.
     pub panics: Arc<AtomicUsize>,
 }
@@ -58,13 +59,24 @@ impl World {
 
     /// A message comes in, as by SMTP.
     pub async fn deliver(&self, mailbox: &str, message: &[u8]) {
-        let mut draft = self.store.bodies().draft();
+        self.deliver_by(&self.store, mailbox, message).await;
+    }
+
+    /// The same store, as another process has it open: its bells do not ring here.
+    pub async fn elsewhere(&self) -> Store {
+        let migrations = [db::MIGRATIONS, store::MIGRATIONS].concat();
+        let db = db::Db::open(&self.url, &migrations).await.unwrap();
+        Store::new(db, self.store.bodies().clone())
+    }
+
+    pub async fn deliver_by(&self, store: &Store, mailbox: &str, message: &[u8]) {
+        let mut draft = store.bodies().draft();
         draft.write(message).await.unwrap();
         let body = draft.sealed().await.unwrap();
         let mailbox = MailboxName::new(mailbox).unwrap();
         let deposit = Deposit::new(self.alice, mailbox, body, Date::new(1_795_486_185, 60));
         let body = deposit.body().clone();
-        self.store.db().commit(deposit).await.unwrap();
+        store.db().commit(deposit).await.unwrap();
         body.committed();
     }
 }
@@ -91,7 +103,7 @@ where
         let auth = Auth::new(store.clone(), AuthSettings { failure_delay: Duration::ZERO, ..AuthSettings::default() }).unwrap();
         let imapd = Imapd::new(store.clone(), auth, settings.clone());
         let panics = Arc::new(AtomicUsize::new(0));
-        let world = World { store: store.clone(), alice, imapd, stopper: Stopper::new(), tls: None, engine: fresh.engine, panics: panics.clone() };
+        let world = World { store: store.clone(), alice, imapd, stopper: Stopper::new(), tls: None, engine: fresh.engine, url: fresh.url.clone(), panics: panics.clone() };
         test(Arc::new(world)).await;
         assert_eq!(panics.load(Ordering::Relaxed), 0, "{}: a session panicked", fresh.engine);
         assert_eq!(store::check::rows(&store).await.unwrap(), [], "{} before settling", fresh.engine);
