@@ -24,6 +24,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// Messages it is about.
+    pub(crate) fn len(&self) -> usize {
+        self.added.len() + self.flagged.len() + self.vanished.len()
+    }
+
     pub(crate) fn pack(&self) -> Vec<u8> {
         let mut out = vec![VERSION];
         for (tag, rows) in [(ADDED, &self.added), (FLAGGED, &self.flagged)] {

@@ -42,6 +42,7 @@ mod message;
 mod refused;
 mod set_flags;
 pub mod settle;
+mod snapshot;
 #[cfg(test)]
 mod testing;
 pub mod view;

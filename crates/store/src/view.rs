@@ -7,6 +7,7 @@ use db::{Error, Tx};
 use mail::{Flags, MailboxName, ModSeq, Uid};
 
 use crate::change::Log;
+use crate::snapshot::{self, Snapshot};
 use crate::{AccountId, Keywords, Mailbox, MailboxId, MessageId, Refused, Store};
 
 /// What changes about a message.
@@ -65,23 +66,31 @@ const CACHED_ROWS: usize = 2 << 20;
 
 /// Views of mailboxes that were opened lately, shared by their sessions.
 #[derive(Default)]
-pub(crate) struct Views(Mutex<HashMap<(AccountId, MailboxId), Arc<View>>>);
+pub(crate) struct Views(Mutex<HashMap<(AccountId, MailboxId), Kept>>);
+
+/// A view, and how many of its rows changed since its snapshot was written.
+#[derive(Clone)]
+struct Kept {
+    view: Arc<View>,
+    unsaved: usize,
+}
 
 impl Views {
-    fn get(&self, account: AccountId, mailbox: MailboxId) -> Option<Arc<View>> {
+    fn get(&self, account: AccountId, mailbox: MailboxId) -> Option<Kept> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&(account, mailbox)).cloned()
     }
 
     /// Keeps a view; when there are too many, those that no session holds go first.
-    fn keep(&self, account: AccountId, view: &Arc<View>) {
+    fn keep(&self, account: AccountId, kept: Kept) {
         let mut views = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if views.get(&(account, view.mailbox.id)).is_some_and(|known| known.modseq > view.modseq) {
+        let key = (account, kept.view.mailbox.id);
+        if views.get(&key).is_some_and(|known| known.view.modseq > kept.view.modseq) {
             return;
         }
-        views.insert((account, view.mailbox.id), view.clone());
-        let rows = |views: &HashMap<_, Arc<View>>| views.values().map(|view| view.rows.len() + 64).sum::<usize>();
+        views.insert(key, kept);
+        let rows = |views: &HashMap<_, Kept>| views.values().map(|kept| kept.view.rows.len() + 64).sum::<usize>();
         if rows(&views) > CACHED_ROWS {
-            views.retain(|_, view| Arc::strong_count(view) > 1);
+            views.retain(|_, kept| Arc::strong_count(&kept.view) > 1);
         }
     }
 }
@@ -95,18 +104,44 @@ impl Store {
         let now = seq(&mut tx, account).await?;
         let keywords = crate::keyword::load(&mut tx, account).await?;
         // A view that somebody loaded after our snapshot was taken shows more than we may tell of: it is of no use here.
-        let known = self.inner.views.get(account, mailbox.id).filter(|view| view.modseq <= now);
-        let rows = match known {
-            Some(view) if view.modseq == now && view.mailbox == mailbox && view.keywords == keywords => return Ok(view),
-            Some(view) => match changes(&mut tx, account, mailbox.id, view.modseq).await? {
-                Some(log) => apply(&view.rows, &log),
-                None => load(&mut tx, account, mailbox.id).await?,
+        let known = self.inner.views.get(account, mailbox.id).filter(|kept| kept.view.modseq <= now);
+        if let Some(Kept { view, .. }) = &known
+            && (view.modseq, &view.mailbox, &view.keywords) == (now, &mailbox, &keywords)
+        {
+            return Ok(view.clone());
+        }
+        let (rows, mut unsaved) = match known {
+            Some(kept) => match changes(&mut tx, account, mailbox.id, kept.view.modseq).await? {
+                Some(log) => (apply(&kept.view.rows, &log), kept.unsaved.saturating_add(log.len())),
+                None => self.load(&mut tx, account, &mailbox, now).await?,
             },
-            None => load(&mut tx, account, mailbox.id).await?,
+            None => self.load(&mut tx, account, &mailbox, now).await?,
         };
+        let due = snapshot::is_due(rows.len(), unsaved);
+        let mark = if due { Some(self.mark(&mut tx, account).await?) } else { None };
+        drop(tx);
         let view = Arc::new(View { mailbox, modseq: now, rows, keywords });
-        self.inner.views.keep(account, &view);
+        if let Some(mark) = mark {
+            unsaved = 0;
+            let (mailbox, uidvalidity) = (view.mailbox.id.get(), view.mailbox.uidvalidity.get());
+            self.keep_snapshot(Snapshot { account: account.get(), mailbox, uidvalidity, modseq: now.get(), mark, rows: view.rows.clone() }).await;
+        }
+        self.inner.views.keep(account, Kept { view: view.clone(), unsaved });
         Ok(view)
+    }
+
+    /// The rows of a mailbox from its snapshot and the log, else from the database; and how many its snapshot has not.
+    async fn load(&self, tx: &mut Tx, account: AccountId, mailbox: &Mailbox, now: ModSeq) -> Result<(Vec<Row>, usize), Error> {
+        if let Some(snapshot) = self.snapshot(tx, account, mailbox, now).await?
+            && let Some(log) = changes(tx, account, mailbox.id, ModSeq::new(snapshot.modseq)).await?
+        {
+            let rows = apply(&snapshot.rows, &log);
+            if agrees(&rows, mailbox) {
+                return Ok((rows, log.len()));
+            }
+            tracing::warn!("the snapshot of mailbox {} of account {account} contradicts its counters; it is written anew", mailbox.id);
+        }
+        Ok((load(tx, account, mailbox.id).await?, usize::MAX))
     }
 
     /// What happened to `mailbox` since the account's `seq` was `since`.
@@ -131,6 +166,15 @@ async fn seq(tx: &mut Tx, account: AccountId) -> Result<ModSeq, Error> {
     let rows = tx.query("SELECT seq FROM account WHERE id = ?1", &[account.into()]).await?;
     let row = rows.first().ok_or_else(|| Error::from(Refused::NoSuchAccount(account.to_string())))?;
     Ok(ModSeq::new(row.int(0).unsigned_abs()))
+}
+
+/// Whether rows are as many, unseen and deleted as the counters say.
+fn agrees(rows: &[Row], mailbox: &Mailbox) -> bool {
+    let count = |is: fn(Flags) -> bool| rows.iter().filter(|row| is(row.flags)).count() as u64;
+    rows.len() as u64 == mailbox.total
+        && count(|flags| !flags.contains(Flags::SEEN)) == mailbox.unseen
+        && count(|flags| flags.contains(Flags::DELETED)) == mailbox.deleted
+        && rows.last().is_none_or(|row| u64::from(row.uid.get()) < mailbox.uidnext)
 }
 
 async fn load(tx: &mut Tx, account: AccountId, mailbox: MailboxId) -> Result<Vec<Row>, Error> {

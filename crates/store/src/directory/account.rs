@@ -79,6 +79,7 @@ impl Store {
         self.bodies().remove_home(&home).await.map_err(|error| Error::Engine(error.to_string()))?;
         self.db().commit(Remove { id, erase: true }).await?;
         self.inner.homes.forget(id);
+        self.forget_snapshots(id).await;
         Ok(())
     }
 

@@ -43,6 +43,7 @@ impl Round {
         let sql = "SELECT id FROM account WHERE id > ?1 ORDER BY id LIMIT ?2";
         let rows = store.db().query(sql, &[self.after.into(), ACCOUNTS.into()]).await?;
         for row in &rows {
+            store.sweep_snapshots(AccountId::new(row.int(0))).await?;
             account(store, AccountId::new(row.int(0)), Keep { rows: ROWS, since: now_ms() - DAYS * 86_400_000, step: STEP }).await?;
             self.after = row.int(0);
         }
