@@ -3,6 +3,7 @@
 mod doors;
 pub mod services;
 mod signals;
+mod sweep;
 
 use std::path::Path;
 

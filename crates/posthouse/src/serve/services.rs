@@ -92,6 +92,7 @@ pub fn start_housekeeping(house: &House, wanted: &dyn Fn(&str) -> bool, stopper:
     if wanted("upkeep") {
         let stop = stopper.stop();
         tasks.push(tokio::spawn(store::settle::run(house.store.clone(), async move { stop.requested().await })));
+        tasks.push(tokio::spawn(super::sweep::run(house.clone(), stopper.stop())));
     }
     tasks
 }
