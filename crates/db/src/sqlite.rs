@@ -250,7 +250,7 @@ impl Engine for Writer {
             }
             self.roll_back(tx).await;
             match outcome {
-                Outcome::Failed(error) => Outcome::Failed(cannot_open(&self.path, error)),
+                Outcome::Failed(error) => Outcome::Failed(self.failed(error)),
                 other => other,
             }
         })
@@ -284,6 +284,13 @@ impl Writer {
         Ok(tx)
     }
 
+    fn failed(&self, error: Error) -> Error {
+        if matches!(&error, Error::Engine(text) if text.contains("disk is full")) {
+            self.checkpoints.ask();
+        }
+        cannot_open(&self.path, error)
+    }
+
     async fn roll_back(&mut self, mut tx: Tx) {
         // SQLite may have rolled back by itself (disk full): then there is nothing to roll back, and a new connection is sure.
         if tx.control("ROLLBACK").await.is_ok() {
@@ -295,7 +302,7 @@ impl Writer {
     /// the record may stand in the log all the same, to be found by a recovery: nobody knows.
     async fn not_committed(&mut self, tx: Tx, error: Error) -> Outcome {
         self.roll_back(tx).await;
-        let error = cannot_open(&self.path, error);
+        let error = self.failed(error);
         match &error {
             Error::Engine(text) if text.contains("I/O error") => {
                 tracing::error!("COMMIT: {error}");
@@ -331,9 +338,14 @@ impl Checkpoints {
 
     fn look(&self) {
         if std::fs::metadata(&self.log).is_ok_and(|log| log.len() >= CHECKPOINT_AT) {
-            // Full means one is asked for already.
-            let _ = self.wake.try_send(());
+            self.ask();
         }
+    }
+
+    /// Asks for one now: a log that was written back begins anew, and needs no more room on a full disk.
+    fn ask(&self) {
+        // Full means one is asked for already.
+        let _ = self.wake.try_send(());
     }
 
     async fn stop(self) {
