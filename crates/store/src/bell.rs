@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
@@ -17,7 +18,13 @@ struct Inner {
     /// Accounts that changed since the settler last looked.
     changed: Mutex<HashSet<i64>>,
     settler: Notify,
+    /// Whether somebody looks for what other processes changed.
+    polled: Mutex<bool>,
 }
+
+/// How often it is looked whether another process changed an account that somebody listens to: its bells are not heard
+/// here. One question for all of them.
+const POLL: Duration = Duration::from_secs(2);
 
 /// Rings when its account has changed. May ring once for many changes, and sometimes for nothing.
 pub struct Watch {
@@ -47,6 +54,27 @@ impl Bells {
         self.0.settler.notify_one();
     }
 
+    /// True for the first who asks while nobody polls: it must.
+    pub(crate) fn must_poll(&self) -> bool {
+        !std::mem::replace(&mut *self.0.polled.lock().unwrap_or_else(|poisoned| poisoned.into_inner()), true)
+    }
+
+    /// The accounts somebody listens to; None when there are none, and polling ends.
+    fn listened_or_done(&self) -> Option<Vec<i64>> {
+        let mut polled = self.0.polled.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut bells = self.0.listened.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        bells.retain(|_, sender| sender.strong_count() > 0);
+        *polled = !bells.is_empty();
+        (!bells.is_empty()).then(|| bells.keys().copied().collect())
+    }
+
+    fn ring_listeners(&self, accounts: impl Iterator<Item = i64>) {
+        let bells = self.0.listened.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for sender in accounts.filter_map(|id| bells.get(&id).and_then(Weak::upgrade)) {
+            sender.send_modify(|rings| *rings += 1);
+        }
+    }
+
     /// For the one settler: waits until an account changed since it last asked which. May be dropped without losing a ring.
     pub(crate) async fn rung(&self) {
         while self.0.changed.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).is_empty() {
@@ -67,6 +95,29 @@ impl Bells {
         let sender = bells.get(&account.get()).and_then(Weak::upgrade).unwrap_or_else(|| Arc::new(watch::Sender::new(0)));
         bells.insert(account.get(), Arc::downgrade(&sender));
         Watch { receiver: sender.subscribe(), _sender: sender }
+    }
+}
+
+/// Rings for what other processes commit, while there are listeners and a store.
+pub(crate) async fn poll(store: Weak<crate::Inner>) {
+    let mut known: HashMap<i64, i64> = HashMap::new();
+    loop {
+        tokio::time::sleep(POLL).await;
+        let Some(store) = store.upgrade() else { return };
+        let Some(listened) = store.bells.listened_or_done() else { return };
+        let rows: Vec<[db::Value; 1]> = listened.iter().map(|&id| [id.into()]).collect();
+        let now = match store.db.query_rows("SELECT id, seq FROM account WHERE id IN (VALUES {rows})", &[], &rows).await {
+            Ok(rows) => rows,
+            Err(db::Error::Closed) => return,
+            Err(error) => {
+                tracing::debug!("looking for what other processes changed: {error}");
+                continue;
+            }
+        };
+        let now: HashMap<i64, i64> = now.iter().map(|row| (row.int(0), row.int(1))).collect();
+        // One that was not known may have changed before we looked first.
+        store.bells.ring_listeners(now.iter().filter(|(id, seq)| known.get(id) != Some(seq)).map(|(id, _)| *id));
+        known = now;
     }
 }
 

@@ -102,9 +102,21 @@ impl Store {
         &self.inner.bodies
     }
 
-    /// Changes of `account` from now on ring this bell.
+    /// Changes of `account` from now on ring this bell: those of this process at once, those of others within two seconds.
     pub fn watch(&self, account: AccountId) -> Watch {
-        self.inner.bells.watch(account)
+        let watch = self.inner.bells.watch(account);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current()
+            && self.inner.bells.must_poll()
+        {
+            runtime.spawn(bell::poll(Arc::downgrade(&self.inner)));
+        }
+        watch
+    }
+
+    /// Ends the writers after what was submitted is done, and closes the database. Whoever still asks is told
+    /// [`db::Error::Closed`].
+    pub async fn close(&self) {
+        self.inner.db.close().await;
     }
 }
 

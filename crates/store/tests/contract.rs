@@ -400,3 +400,67 @@ async fn the_settler_runs_beside_everything_and_loses_nothing() {
     })
     .await;
 }
+
+/// Sessions open a mailbox while mail comes and flags change: what each is shown is one moment, rows and counters alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_is_of_one_moment_whoever_else_opens_the_mailbox() {
+    on_every_engine(|world| async move {
+        let openers: Vec<_> = (0..6)
+            .map(|_| {
+                let world = world.clone();
+                tokio::spawn(async move {
+                    for _ in 0..150 {
+                        let view = world.store.open(world.alice, &world.inbox()).await.unwrap();
+                        let unseen = view.rows.iter().filter(|row| !row.flags.contains(Flags::SEEN)).count() as u64;
+                        assert_eq!((view.rows.len() as u64, unseen), (view.mailbox.total, view.mailbox.unseen), "{} at {:?}", world.engine, view.modseq);
+                        assert!(view.rows.iter().all(|row| row.modseq <= view.modseq), "{}", world.engine);
+                    }
+                })
+            })
+            .collect();
+        for n in 0..120u32 {
+            let at = world.deposit("INBOX", MESSAGE).await.unwrap();
+            if n % 3 == 0 {
+                world.store.set_flags(world.alice, at.mailbox, vec![at.uid], Change::Add(Flags::SEEN), None).await.unwrap();
+            }
+        }
+        for opener in openers {
+            opener.await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyword_just_named_is_in_the_view() {
+    on_every_engine(|world| async move {
+        world.store.open(world.alice, &world.inbox()).await.unwrap();
+        let word = Keyword::new("Later").unwrap();
+        world.store.keyword_flags(world.alice, std::slice::from_ref(&word)).await.unwrap();
+        let view = world.store.open(world.alice, &world.inbox()).await.unwrap();
+        assert!(view.keywords.flag(&word).is_some(), "{}", world.engine);
+    })
+    .await;
+}
+
+/// Every other UID of many: one statement, not one for each.
+#[tokio::test(flavor = "multi_thread")]
+async fn scattered_messages_cost_no_statement_each() {
+    on_every_engine(|world| async move {
+        for _ in 0..40 {
+            world.deposit("INBOX", MESSAGE).await.unwrap();
+        }
+        let inbox = world.store.open(world.alice, &world.inbox()).await.unwrap().mailbox.id;
+        let uids: Vec<Uid> = (1..40).step_by(2).map(uid).collect();
+        let before = db::statements();
+        let set = world.store.set_flags(world.alice, inbox, uids.clone(), Change::Add(Flags::SEEN), None).await.unwrap();
+        assert_eq!(set.rows.iter().map(|row| row.uid).collect::<Vec<_>>(), uids, "{}: in order", world.engine);
+        let messages = world.store.messages(world.alice, inbox, &uids, false).await.unwrap();
+        assert_eq!(messages.iter().map(|message| message.row.uid).collect::<Vec<_>>(), uids, "{}: in order", world.engine);
+        // Other tests may run in this process beside us when it is not nextest that runs them: no exact count.
+        if std::env::var_os("NEXTEST").is_some() {
+            assert!(db::statements() - before < 30, "{}: {} statements", world.engine, db::statements() - before);
+        }
+    })
+    .await;
+}

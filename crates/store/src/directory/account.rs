@@ -77,6 +77,10 @@ impl Store {
         self.db().commit(Remove { id, erase: false }).await?;
         let _alone = self.one_at_a_time().await?;
         self.bodies().remove_home(&home).await.map_err(|error| Error::Engine(error.to_string()))?;
+        // Much mail goes in parts, so that others' commits come between.
+        for part in PARTS {
+            while self.db().commit(Erase { id, part }).await? == ERASED {}
+        }
         self.db().commit(Remove { id, erase: true }).await?;
         self.inner.homes.forget(id);
         self.forget_snapshots(id).await;
@@ -177,6 +181,38 @@ impl Step for Quota {
 struct Remove {
     id: AccountId,
     erase: bool,
+}
+
+/// Rows of one table erased by one commit.
+const ERASED: usize = 2_000;
+
+/// The tables of which an account may have very many rows, with the rest of their keys.
+const PARTS: [(&str, &str); 6] =
+    [("mailbox_message", "mailbox_id, uid"), ("body", "id"), ("message", "id"), ("change", "seq, mailbox_id"), ("expunged", "mailbox_id, uid"), ("todo", "id")];
+
+/// Erases some rows of an account that is marked as removed; says how many.
+struct Erase {
+    id: AccountId,
+    part: (&'static str, &'static str),
+}
+
+impl Step for Erase {
+    type Done = usize;
+    const RINGS: bool = false;
+    fn locks(&self, locks: &mut Locks) {
+        locks.take(self.id.key());
+    }
+    fn run<'t>(batch: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<usize>, Failed>> {
+        Box::pin(async move {
+            let mut done = Vec::new();
+            for step in batch {
+                let (table, key) = step.part;
+                let sql = format!("DELETE FROM {table} WHERE account_id = ?1 AND ({key}) IN (SELECT {key} FROM {table} WHERE account_id = ?1 LIMIT ?2) RETURNING 1");
+                done.push(tx.query(&sql, &[step.id.into(), (ERASED as i64).into()]).await?.len());
+            }
+            Ok(done)
+        })
+    }
 }
 
 /// Every table whose rows belong to an account.

@@ -269,3 +269,30 @@ async fn spool_files_that_messages_name_are_told() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_commits_rings_here_and_is_settled_here() {
+    on_every_engine(|world| async move {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let settler = tokio::spawn(run_every(
+            world.store.clone(),
+            async {
+                let _ = stopped.await;
+            },
+            Duration::from_millis(20),
+        ));
+        let mut bell = world.store.watch(world.alice);
+        // It rings once for having looked.
+        bell.changed().await;
+        let other = world.second().await;
+        let step = world.step("INBOX", MESSAGE).await;
+        other.db().commit(step).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), bell.changed()).await.unwrap();
+        until(&world, "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM body) THEN 1 ELSE 0 END").await;
+        drop(stop);
+        settler.await.unwrap();
+        other.close().await;
+        assert!(matches!(other.set_quota(world.alice, None).await, Err(Error::Closed)), "{}", world.engine);
+    })
+    .await;
+}
