@@ -30,13 +30,15 @@ impl Pattern {
     }
 
     pub fn matches(&self, mailbox: &MailboxName) -> bool {
-        let name = mailbox.to_mutf7();
-        matches(&self.0, name.as_bytes(), mailbox.is_inbox())
+        // INBOX is INBOX in any case, also above others.
+        let any_case = if mailbox.elements().next() == Some("INBOX") { "INBOX".len() } else { 0 };
+        matches(&self.0, mailbox.to_mutf7().as_bytes(), any_case)
     }
 }
 
-/// One pass over the pattern with the set of positions reached in the name: pattern × name at worst, never more.
-fn matches(pattern: &[u8], name: &[u8], any_case: bool) -> bool {
+/// One pass over the pattern with the set of positions reached in the name: pattern × name at worst, never more. The
+/// first `any_case` octets of the name are compared without regard to case.
+fn matches(pattern: &[u8], name: &[u8], any_case: usize) -> bool {
     let mut reached = vec![false; name.len() + 1];
     reached[0] = true;
     for &p in pattern {
@@ -50,7 +52,7 @@ fn matches(pattern: &[u8], name: &[u8], any_case: bool) -> bool {
             }
             _ => {
                 for at in (0..name.len()).rev() {
-                    let same = if any_case { p.eq_ignore_ascii_case(&name[at]) } else { p == name[at] };
+                    let same = if at < any_case { p.eq_ignore_ascii_case(&name[at]) } else { p == name[at] };
                     reached[at + 1] = reached[at] && same;
                 }
                 reached[0] = false;
@@ -86,6 +88,8 @@ mod tests {
             ("", "*b", &["b", "a/b", "a/c/ab"], &["a/b/c"]),
             ("", "inbox", &["INBOX"], &["a"]),
             ("", "iNb%", &["INBOX"], &["inb", "a"]),
+            ("", "inbox/*", &["INBOX/sub", "INBOX/a/b"], &["INBOX", "a/INBOX"]),
+            ("", "inbox/SUB", &["INBOX/SUB"], &["INBOX/sub"]),
             ("a/", "b", &["a/b"], &["b"]),
             ("a/", "/b", &["b"], &["a/b"]),
             ("a", "/b", &["b"], &[]),
@@ -125,7 +129,7 @@ mod tests {
                 }
             }
             let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
-            proptest::prop_assert_eq!(matches(pattern, name, false), defined(pattern, name));
+            proptest::prop_assert_eq!(matches(pattern, name, 0), defined(pattern, name));
         }
     }
 }
