@@ -7,6 +7,9 @@ use mail::{Flags, ModSeq, Uid};
 
 use crate::{MessageId, Row};
 
+/// Messages one transaction can have removed: what says more is damaged, and would cost its memory.
+const MOST: usize = 1 << 25;
+
 const VERSION: u8 = 1;
 const ADDED: u8 = 1;
 const FLAGGED: u8 = 2;
@@ -61,6 +64,9 @@ impl Log {
                     let first = u32::try_from(take(&mut bytes)?).ok()?;
                     let count = u32::try_from(take(&mut bytes)?).ok()?;
                     let last = first.checked_add(count.checked_sub(1)?)?;
+                    if log.vanished.len() + count as usize > MOST {
+                        return None;
+                    }
                     log.vanished.extend((first..=last).filter_map(Uid::new));
                 }
                 _ => return None,
@@ -149,6 +155,14 @@ mod tests {
         fn garbage_is_no_log_and_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = Log::unpack(&bytes);
         }
+    }
+
+    #[test]
+    fn a_damaged_run_costs_no_memory() {
+        let mut packed = vec![VERSION, VANISHED];
+        put(&mut packed, 1);
+        put(&mut packed, u64::from(u32::MAX - 1));
+        assert_eq!(Log::unpack(&packed), None);
     }
 
     #[test]

@@ -29,7 +29,11 @@ fn migrations() -> Vec<db::Migration> {
 }
 
 fn bodies(directory: &std::path::Path) -> Bodies {
-    let location = MailLocation::parse(&format!("maildir:{}/mail/%d/%n", directory.display())).unwrap();
+    bodies_at(directory, "%d/%n")
+}
+
+fn bodies_at(directory: &std::path::Path, homes: &str) -> Bodies {
+    let location = MailLocation::parse(&format!("maildir:{}/mail/{homes}", directory.display())).unwrap();
     Bodies::open(Settings { spool: directory.join("spool"), location }).unwrap()
 }
 
@@ -64,6 +68,12 @@ impl World {
     pub(crate) async fn second(&self) -> Store {
         let db = db::Db::open(&self.url, &migrations()).await.unwrap();
         Store::new(db, bodies(&self.directory))
+    }
+
+    /// The same store with `mail_location` changed.
+    pub(crate) async fn with_homes(&self, homes: &str) -> Store {
+        let db = db::Db::open(&self.url, &migrations()).await.unwrap();
+        Store::new(db, bodies_at(&self.directory, homes))
     }
 
     pub(crate) async fn is_sound(&self) {

@@ -52,6 +52,10 @@ impl Store {
     /// record. Refused when the address is taken or its domain is not hosted.
     pub async fn add_account(&self, login: &Address, secret: &str, quota_bytes: Option<u64>) -> Result<AccountId, Error> {
         let quota = quota_bytes.map(|most| i64::try_from(most).unwrap_or(i64::MAX));
+        if let Some(other) = self.neighbour(login, None).await? {
+            tracing::error!("account {login} would share the directory of {other}: mail_location needs %d or %u");
+            return Err(Refused::Cannot("another account has the same directory: mail_location needs %d or %u").into());
+        }
         let id = self.db().commit(Add { id: ids::fresh(), login: login.folded(), secret: secret.to_owned(), quota }).await?;
         // Other programs (mutt) can open the Maildir before its first message. The account is there whether or not this works.
         for mailbox in self.mailboxes(id).await? {
@@ -76,7 +80,14 @@ impl Store {
         let home = self.home(id).await?;
         self.db().commit(Remove { id, erase: false }).await?;
         let _alone = self.one_at_a_time().await?;
-        self.bodies().remove_home(&home).await.map_err(|error| Error::Engine(error.to_string()))?;
+        // Somebody else may have ended it meanwhile, and the address may be an account's again, with this very directory.
+        let Some(account) = self.account(id).await?.filter(|account| account.state == State::Removed) else {
+            return Err(Refused::NoSuchAccount(id.to_string()).into());
+        };
+        match self.neighbour(&account.login, Some(id)).await? {
+            Some(other) => tracing::error!("{} stays: {other} has it too; mail_location needs %d or %u", home.display()),
+            None => self.bodies().remove_home(&home).await.map_err(|error| Error::Engine(error.to_string()))?,
+        }
         // Much mail goes in parts, so that others' commits come between.
         for part in PARTS {
             while self.db().commit(Erase { id, part }).await? == ERASED {}
@@ -85,6 +96,19 @@ impl Store {
         self.inner.homes.forget(id);
         self.forget_snapshots(id).await;
         Ok(())
+    }
+
+    /// Another account than `but` that would live in the directory of `login`: possible only where a home does not follow from
+    /// the whole address.
+    async fn neighbour(&self, login: &Address, but: Option<AccountId>) -> Result<Option<Address>, Error> {
+        let home = |address: &Address| self.bodies().home(address).map_err(|error| Error::Engine(error.to_string()));
+        let elsewhere = |domain: &str| Address::parse(&format!("x@{domain}")).map_err(|_| Error::Broken("an address of ours".into()));
+        if home(&elsewhere("a.invalid")?)? != home(&elsewhere("b.invalid")?)? {
+            return Ok(None);
+        }
+        let wanted = home(login)?;
+        let mut others = self.accounts().await?.into_iter().filter(|other| Some(other.id) != but && other.login != login.folded());
+        Ok(others.find(|other| home(&other.login).is_ok_and(|home| home == wanted)).map(|other| other.login))
     }
 
     /// The first half of a removal, as a crash leaves it.

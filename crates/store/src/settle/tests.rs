@@ -296,3 +296,29 @@ async fn what_another_process_commits_rings_here_and_is_settled_here() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_account_s_directory_goes_with_another_account() {
+    on_every_engine(|world| async move {
+        world.store.add_domain("example.net").await.unwrap();
+        let net = Address::parse("alice@example.net").unwrap();
+        let shared = world.with_homes("%n").await;
+        let refused = shared.add_account(&net, "{PLAIN}x", None).await.unwrap_err();
+        assert!(matches!(crate::refused(&refused), Some(crate::Refused::Cannot(why)) if why.contains("%d")), "{}: {refused}", world.engine);
+        // Added before mail_location was changed: its removal leaves what the other has too.
+        let second = world.store.add_account(&net, "{PLAIN}x", None).await.unwrap();
+        let home = shared.home(world.alice).await.unwrap().display().to_string();
+        std::fs::create_dir_all(format!("{home}/cur")).unwrap();
+        shared.remove_account(second).await.unwrap();
+        assert!(std::path::Path::new(&home).exists(), "{}", world.engine);
+        // Twice at once: who comes second finds nothing to remove, even when the address is an account's again.
+        let third = world.store.add_account(&net, "{PLAIN}x", None).await.unwrap();
+        let other = world.second().await;
+        let (one, two) = tokio::join!(world.store.remove_account(third), other.remove_account(third));
+        assert!(one.is_ok() || two.is_ok(), "{}: {one:?} {two:?}", world.engine);
+        for result in [one, two] {
+            assert!(result.as_ref().err().is_none_or(|error| matches!(crate::refused(error), Some(crate::Refused::NoSuchAccount(_)))), "{}: {result:?}", world.engine);
+        }
+    })
+    .await;
+}
