@@ -7,6 +7,7 @@ use house_tests::client::installed;
 use house_tests::demo::Demo;
 use house_tests::maildir;
 use house_tests::program::Configured;
+use house_tests::server::Server;
 use house_tests::until::{SOON, within};
 use rustix::process::Signal;
 
@@ -67,6 +68,18 @@ fn term_lets_a_message_come_in_and_tells_the_others() {
     let arrived = || maildir::read(&folder).ok()?.iter().any(|file| file.text.contains("half of it, and the other half")).then_some(());
     within(SOON, "the last message lies in the Maildir", arrived);
     demo.server.stop();
+}
+
+#[test]
+fn a_signal_right_after_ready_is_heard() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let configured = Configured::setup(directory.path(), &[]);
+    configured.set("imap_listen = 127.0.0.1:0");
+    for signal in [Signal::TERM, Signal::INT].into_iter().cycle().take(20) {
+        let mut server = Server::serve(&configured, &["--only", "imap"]);
+        server.signal(signal);
+        assert_eq!(server.ended().code(), Some(0), "{signal:?} was not heard; {}", server.log());
+    }
 }
 
 #[test]
