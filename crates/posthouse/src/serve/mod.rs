@@ -58,6 +58,7 @@ where
     if rustix::process::geteuid().is_root() {
         tracing::warn!("started as root, everything runs as root; start it as a user of its own with CAP_NET_BIND_SERVICE");
     }
+    let signals = signals::Signals::listen()?;
     let stopper = Stopper::new();
     let tls = certificates(house)?;
     let held = signals::hold(house, &wanted)?;
@@ -69,7 +70,7 @@ where
     say("posthouse: ready")?;
     let outcome = ready(stopper.clone()).await;
     match &outcome {
-        Ok(()) => signals::until_told(house, tls.as_ref(), &receiving, &stopper).await,
+        Ok(()) => signals::until_told(signals, house, tls.as_ref(), &receiving, &stopper).await,
         Err(_) => stopper.cut(),
     }
     for task in tasks {

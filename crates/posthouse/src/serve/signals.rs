@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use net::{Stopper, TlsServer};
 use rustix::fs::{FlockOperation, flock};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::SERVICES;
 use super::services::Receiving;
@@ -32,13 +32,24 @@ pub fn hold(house: &House, wanted: &dyn Fn(&str) -> bool) -> Result<Held, Failur
     Ok(Held(held))
 }
 
+/// What we listen to; from the moment this exists, no signal ends the process by itself.
+pub struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    /// Before anybody is told that we are ready.
+    pub fn listen() -> Result<Signals, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::new(Code::Unavailable, "signals", error));
+        Ok(Signals { term: listen(SignalKind::terminate())?, int: listen(SignalKind::interrupt())?, hup: listen(SignalKind::hangup())? })
+    }
+}
+
 /// Waits for TERM or INT, with HUP in between; then requests the stop. A second TERM ends at once.
-pub async fn until_told(house: &House, tls: Option<&TlsServer>, receiving: &Receiving, stopper: &Stopper) {
-    let handlers = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
-    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = handlers else {
-        tracing::error!("signals can't be handled; stopping");
-        return stopper.cut();
-    };
+pub async fn until_told(signals: Signals, house: &House, tls: Option<&TlsServer>, receiving: &Receiving, stopper: &Stopper) {
+    let Signals { mut term, mut int, mut hup } = signals;
     loop {
         tokio::select! {
             _ = term.recv() => break,
