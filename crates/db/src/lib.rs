@@ -17,6 +17,10 @@
 //!
 //! Limits: a group has at most [`GROUP_UNITS`] units and [`GROUP_BYTES`] bytes; a statement at most [`BINDS`] binds.
 //!
+//! Who is refused harms nobody: a unit that is refused where another before it changes the same key runs once more alone, for
+//! what it was refused for may not have happened. When the engine cannot ([`Error::Busy`], [`Error::Engine`]) all of a group are told at
+//! once; only [`Error::Closed`] leaves it open whether a change happened.
+//!
 //! What a crash leaves: a group is in the database whole or not at all; nobody is answered before it is durable.
 
 #![forbid(unsafe_code)]

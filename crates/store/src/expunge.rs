@@ -106,7 +106,7 @@ impl Expunge {
 }
 
 /// Sizes of messages, by id.
-pub(crate) async fn sizes(tx: &mut Tx, account: AccountId, ids: &[i64]) -> Result<HashMap<i64, i64>, Error> {
+async fn sizes(tx: &mut Tx, account: AccountId, ids: &[i64]) -> Result<HashMap<i64, i64>, Error> {
     let rows: Vec<[Value; 1]> = ids.iter().map(|&id| [id.into()]).collect();
     let sql = "SELECT id, size FROM message WHERE account_id = ?1 AND id IN (VALUES {rows})";
     let found = tx.rows_with(sql, &[account.into()], &rows).await?;
@@ -114,7 +114,7 @@ pub(crate) async fn sizes(tx: &mut Tx, account: AccountId, ids: &[i64]) -> Resul
 }
 
 /// Deletes those of these messages that lie in no mailbox any more, with their bodies.
-pub(crate) async fn forget(tx: &mut Tx, account: AccountId, ids: &[i64]) -> Result<(), Error> {
+async fn forget(tx: &mut Tx, account: AccountId, ids: &[i64]) -> Result<(), Error> {
     let rows: Vec<[Value; 1]> = ids.iter().map(|&id| [id.into()]).collect();
     for table in ["message", "body"] {
         let sql = format!(

@@ -4,7 +4,8 @@
 //! * [`mailbox`]: the folders of an account. [`view`]: the messages of one, as a packed value that follows the log.
 //! * Changes are [`db::Step`]s, one file each: [`Deposit`], [`SetFlags`], [`Copy`], [`Expunge`] … They can be committed together
 //!   with steps of the queue; [`Store`]'s methods commit one alone.
-//! * [`settle`]: after the commit, makes files of the bodies and file names of the flags.
+//! * [`settle`]: after the commit, makes files of the bodies and file names of the flags; prunes the log; ends what was cut short.
+//! * `snapshot`: views of large mailboxes in a file each, derived, beside the spool.
 //! * [`check`]: recounts what the counters say.
 //!
 //! The account is the unit of locking: `account.seq` is raised inside the transaction that uses it and gives message ids
@@ -12,6 +13,9 @@
 //! question, [`Store::changes`]; a bell ([`Store::watch`]) only says that it is worth asking.
 //!
 //! Refusals are [`Refused`], inside [`db::Error::Refused`]; [`refused`] takes them out.
+//!
+//! Several processes may have one store: writers queue in `db`, work on directories is done by one at a time (a lock on the
+//! spool), and each looks every few seconds for what the others committed.
 //!
 //! Limits: [`keyword::MOST`] keywords an account, [`mailbox::MOST`] mailboxes an account, UIDs end at 2³²−1.
 //!
@@ -22,6 +26,10 @@
 //! | writing the file, unsynced| body row / spool | yes | yes  | written again: the row goes only after a sync  |
 //! | expunging, before unlink  | file             | no  | yes  | unlinked: `todo` names it                      |
 //! | changing flags            | file, old name   | yes | yes  | renamed: `mailbox.mirrored` is behind          |
+//! | renaming a mailbox        | old directory    | yes | yes  | moved, before any mail is placed in it: `todo` |
+//! | deleting a mailbox        | its directory    | no  | yes  | removed, before any of its name is filled      |
+//! | marking an account removed| its home         | yes | no   | erased to the end                              |
+//! | writing a snapshot        | torn             | yes | yes  | ignored: its checksum is wrong                 |
 
 #![forbid(unsafe_code)]
 
@@ -79,6 +87,7 @@ struct Inner {
     bells: bell::Bells,
     views: view::Views,
     homes: directory::Homes,
+    hosted: Arc<directory::Hosted>,
 }
 
 impl Store {
@@ -86,9 +95,13 @@ impl Store {
     /// [`settle::run`].
     pub fn new(db: db::Db, bodies: Bodies) -> Store {
         let bells = bell::Bells::default();
-        let ringing = bells.clone();
-        db.on_commit(move |keys| ringing.ring(keys));
-        let inner = Inner { db, bodies, bells, views: view::Views::default(), homes: directory::Homes::default() };
+        let hosted = Arc::new(directory::Hosted::default());
+        let (ringing, changed) = (bells.clone(), hosted.clone());
+        db.on_commit(move |keys| {
+            changed.note(keys);
+            ringing.ring(keys);
+        });
+        let inner = Inner { db, bodies, bells, views: view::Views::default(), homes: directory::Homes::default(), hosted };
         Store { inner: Arc::new(inner) }
     }
 

@@ -464,3 +464,37 @@ async fn scattered_messages_cost_no_statement_each() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_mailbox_takes_only_what_lies_nowhere_else() {
+    on_every_engine(|world| async move {
+        let name = |name: &str| MailboxName::new(name).unwrap();
+        world.store.create_mailbox(world.alice, &name("Box"), None).await.unwrap();
+        let placed = world.deposit("Box", MESSAGE).await.unwrap();
+        world.settle().await;
+        let waiting = world.deposit("Box", b"waiting\r\n").await.unwrap();
+        world.deposit("Box", b"only here\r\n").await.unwrap();
+        world.store.copy(world.alice, placed.mailbox, vec![placed.uid, waiting.uid], &name("Sent")).await.unwrap();
+        // Twice in the same mailbox is still nowhere else.
+        world.store.copy(world.alice, placed.mailbox, vec![uid(3)], &name("Box")).await.unwrap();
+        world.store.delete_mailbox(world.alice, &name("Box")).await.unwrap();
+        assert_eq!(check::rows(&world.store).await.unwrap(), [], "{}", world.engine);
+        assert_eq!(world.read("Sent", uid(1)).await.unwrap(), MESSAGE, "{}", world.engine);
+        assert_eq!(world.read("Sent", uid(2)).await.unwrap(), b"waiting\r\n", "{}", world.engine);
+        assert_eq!(world.store.account(world.alice).await.unwrap().unwrap().used_messages, 2, "{}", world.engine);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_is_hosted_from_the_moment_it_is_added_until_it_is_removed() {
+    on_every_engine(|world| async move {
+        assert!(!world.store.is_hosted("second.test").await.unwrap(), "{}", world.engine);
+        world.store.add_domain("Second.test").await.unwrap();
+        assert!(world.store.is_hosted("second.test").await.unwrap(), "{}", world.engine);
+        assert!(world.store.is_hosted("second.test").await.unwrap(), "{}: remembered", world.engine);
+        world.store.remove_domain("second.test").await.unwrap();
+        assert!(!world.store.is_hosted("second.test").await.unwrap(), "{}: forgotten", world.engine);
+    })
+    .await;
+}

@@ -1,3 +1,7 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
 use db::{BoxFuture, Error, Failed, Key, Locks, Step, Tx};
 
 use crate::{Refused, Store, ids};
@@ -16,9 +20,17 @@ impl Store {
         Ok(rows.iter().map(|row| Domain { name: row.text(0).to_owned() }).collect())
     }
 
-    /// Whether `name` (in lower case) is hosted.
+    /// Whether `name` (in lower case) is hosted. What was added is known at once; what another process removed, within
+    /// a second.
     pub async fn is_hosted(&self, name: &str) -> Result<bool, Error> {
-        Ok(!self.db().query("SELECT name FROM domain WHERE name = ?1", &[name.into()]).await?.is_empty())
+        if self.inner.hosted.has(name) {
+            return Ok(true);
+        }
+        let hosted = !self.db().query("SELECT name FROM domain WHERE name = ?1", &[name.into()]).await?.is_empty();
+        if hosted {
+            self.inner.hosted.remember(name);
+        }
+        Ok(hosted)
     }
 
     /// Hosts a domain. Refused when it is hosted.
@@ -29,6 +41,40 @@ impl Store {
     /// No longer hosts a domain. Refused while it has accounts or aliases.
     pub async fn remove_domain(&self, name: &str) -> Result<(), Error> {
         self.db().commit(Change { name: name.to_ascii_lowercase(), on: false }).await
+    }
+}
+
+/// Domains that were hosted a moment ago: each recipient asks several times. Only what is hosted is remembered, and a change
+/// by this process forgets it all.
+#[derive(Default)]
+pub(crate) struct Hosted(Mutex<HashMap<String, Instant>>);
+
+/// How long one is remembered: a change by another process is not heard here.
+const REMEMBERED: Duration = Duration::from_secs(1);
+/// How many: a small office has a few, and the rest is asked for.
+const MOST_REMEMBERED: usize = 1000;
+
+impl Hosted {
+    /// Hears what a commit changed.
+    pub(crate) fn note(&self, keys: &[Key]) {
+        if keys.contains(&Key::Directory) {
+            self.known().clear();
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.known().get(name).is_some_and(|seen| seen.elapsed() < REMEMBERED)
+    }
+
+    fn remember(&self, name: &str) {
+        let mut known = self.known();
+        if known.len() < MOST_REMEMBERED || known.contains_key(name) {
+            known.insert(name.to_owned(), Instant::now());
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{AccountId, Refused, Store};
 pub use alias::Alias;
 pub use credential::Credential;
 pub use domain::Domain;
+pub(crate) use domain::Hosted;
 pub use lookup::Lookup;
 
 /// What an account may do.

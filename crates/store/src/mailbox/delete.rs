@@ -2,7 +2,7 @@ use db::{BoxFuture, Error, Failed, Locks, Step, Tx};
 use mail::MailboxName;
 
 use crate::settle::todo;
-use crate::{AccountId, Refused, Store, expunge, journal};
+use crate::{AccountId, Refused, Store, journal};
 
 impl Store {
     /// Deletes the mailbox and the messages in it; mailboxes below it stay. Refused for INBOX and when there is none.
@@ -48,17 +48,23 @@ impl Delete {
         let mailbox = mailbox.ok_or_else(|| Error::from(Refused::NoSuchMailbox(self.name.as_str().to_owned())))?;
         let seq = journal::raise_one(tx, self.account, 1).await?;
         let (account, id) = (self.account, mailbox.id);
-        let sql = "SELECT message_id FROM mailbox_message WHERE account_id = ?1 AND mailbox_id = ?2";
-        let messages: Vec<i64> = tx.query(sql, &[account.into(), id.into()]).await?.iter().map(|row| row.int(0)).collect();
+        let here = [account.into(), id.into()];
+        // Messages that lie nowhere else, with their bodies, before what says where they lie. However many: no id leaves the database.
+        for table in ["message", "body"] {
+            let sql = format!(
+                "DELETE FROM {table} WHERE account_id = ?1 AND id IN (SELECT message_id FROM mailbox_message WHERE account_id = ?1 AND mailbox_id = ?2) \
+                 AND NOT EXISTS (SELECT 1 FROM mailbox_message m WHERE m.account_id = ?1 AND m.message_id = {table}.id AND m.mailbox_id <> ?2)"
+            );
+            tx.query(&sql, &here).await?;
+        }
         for sql in [
             "DELETE FROM mailbox_message WHERE account_id = ?1 AND mailbox_id = ?2",
             "DELETE FROM change WHERE account_id = ?1 AND mailbox_id = ?2",
             "DELETE FROM expunged WHERE account_id = ?1 AND mailbox_id = ?2",
             "DELETE FROM mailbox WHERE account_id = ?1 AND id = ?2",
         ] {
-            tx.query(sql, &[account.into(), id.into()]).await?;
+            tx.query(sql, &here).await?;
         }
-        expunge::forget(tx, account, &messages).await?;
         let (bytes, total) = (mailbox.bytes as i64, mailbox.total as i64);
         journal::charge(tx, account, -bytes, -total).await?;
         todo::insert(tx, account, &[(seq, todo::Op::RemoveFolder, self.name.maildir_dir(), String::new())]).await
