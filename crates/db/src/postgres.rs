@@ -18,6 +18,8 @@ const WAIT: Duration = Duration::from_secs(10);
 /// How often a lost connection is made anew for one group, and the pause before each try.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(300);
+/// How long a group waits for a server that does not answer at all.
+const GIVE_UP: Duration = Duration::from_secs(15);
 /// How long to find out whether a COMMIT landed whose answer was lost: long enough for a server to restart.
 const UNKNOWN: Duration = Duration::from_secs(60);
 /// How long a connection may take to be made.
@@ -86,7 +88,7 @@ impl Engine for Writer {
             let started = tokio::time::Instant::now();
             let mut tries = 0;
             // While a COMMIT may have landed only its mark decides: giving up then would double what landed.
-            while tries < TRIES || (maybe.is_some() && started.elapsed() < UNKNOWN) {
+            while (tries < TRIES && started.elapsed() < GIVE_UP) || (maybe.is_some() && started.elapsed() < UNKNOWN) {
                 tries += 1;
                 if let Err(error) = self.connected().await {
                     last = error;

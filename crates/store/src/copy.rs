@@ -128,7 +128,7 @@ impl Copy {
 
     async fn insert(&self, tx: &mut Tx, to: &Mailbox, sources: &[Source], first: i64) -> Result<Vec<Row>, Error> {
         let now = now_ms();
-        let from_dir = self.from_dir(tx).await?;
+        let from_dir = self.source_dir(tx).await?;
         let (mut rows, mut copies, mut links) = (Vec::new(), Vec::new(), Vec::new());
         for (n, source) in sources.iter().enumerate() {
             let seq = first + n as i64;
@@ -154,7 +154,7 @@ impl Copy {
         [self.account.into(), to.id.into(), uid.get().into(), id.into(), flags.into(), seq.into(), now.into(), file.into(), flags.into()]
     }
 
-    async fn from_dir(&self, tx: &mut Tx) -> Result<String, Error> {
+    async fn source_dir(&self, tx: &mut Tx) -> Result<String, Error> {
         let sql = "SELECT name FROM mailbox WHERE account_id = ?1 AND id = ?2";
         let rows = tx.query(sql, &[self.account.into(), self.from.into()]).await?;
         let name = rows.first().and_then(|row| MailboxName::new(row.text(0)).ok());

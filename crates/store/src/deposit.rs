@@ -136,7 +136,7 @@ impl Room {
 }
 
 /// Raises each account's `seq` and what it uses; over quota, blames those that no longer fit.
-async fn charge<'t>(batch: &[&'t Deposit], tx: &mut Tx) -> Result<HashMap<AccountId, Seq>, Failed> {
+async fn charge(batch: &[&Deposit], tx: &mut Tx) -> Result<HashMap<AccountId, Seq>, Failed> {
     let mut sums: BTreeMap<AccountId, (i64, i64)> = BTreeMap::new();
     for deposit in batch {
         let sum = sums.entry(deposit.account).or_default();

@@ -97,7 +97,7 @@ impl Name {
         let mut flags = Flags::EMPTY;
         for name in &self.names {
             if let Some(flag) = known.flag(name) {
-                flags = flags | flag;
+                flags |= flag;
                 continue;
             }
             let taken = |bit: &i64| known.0.iter().any(|(known, _)| i64::from(*known) == *bit);
@@ -105,7 +105,7 @@ impl Name {
             let sql = "INSERT INTO keyword (account_id, bit, name, folded) VALUES (?1, ?2, ?3, ?4)";
             tx.query(sql, &[self.account.into(), bit.into(), name.as_str().into(), name.as_str().to_ascii_lowercase().into()]).await?;
             known.0.push((bit as u8, name.clone()));
-            flags = flags | Flags::from_bits(1 << bit);
+            flags |= Flags::from_bits(1 << bit);
         }
         Ok(Some(flags))
     }
