@@ -344,3 +344,45 @@ async fn a_backend_killed_at_any_moment_neither_loses_nor_doubles() {
     let marks = fresh.db.query("SELECT COUNT(*) FROM landed", &[]).await.unwrap()[0].int(0);
     assert!(marks < 100, "{marks} marks stay");
 }
+
+/// Lets connections through to `server` on the port of `listener`, until it is aborted: then all of them are cut.
+fn proxy(listener: tokio::net::TcpListener, server: String) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut open = tokio::task::JoinSet::new();
+        while let Ok((mut from, _)) = listener.accept().await {
+            let server = server.clone();
+            open.spawn(async move {
+                if let Ok(mut to) = tokio::net::TcpStream::connect(server).await {
+                    let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+                }
+            });
+        }
+    })
+}
+
+/// PostgreSQL only: the server goes away. Everyone who waits is told at once, not one after the other; then it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_gone_is_told_to_all_at_once_and_found_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(fresh) = db::testing::postgres(directory.path(), TABLES).await.unwrap() else { return };
+    let db::Url::Postgres(options) = &fresh.url else { panic!("not PostgreSQL") };
+    let server = format!("{}:{}", options.get_host(), options.get_port());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let through = proxy(listener, server.clone());
+    let url = db::Url::Postgres(Box::new((**options).clone().host("127.0.0.1").port(address.port())));
+    let db = Db::open(&url, TABLES).await.unwrap();
+    assert_eq!(db.commit(Add { id: 1, by: 1 }).await.unwrap(), 1);
+    through.abort();
+    let _ = through.await;
+    let started = std::time::Instant::now();
+    let results = futures_util::future::join_all((0..40).map(|_| db.commit(Add { id: 1, by: 1 }))).await;
+    for result in results {
+        assert!(matches!(&result, Err(Error::Engine(said)) if said.contains("is the server up")), "{result:?}");
+    }
+    // A second group may have come up while the first was trying.
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+    let through = proxy(tokio::net::TcpListener::bind(address).await.unwrap(), server);
+    assert_eq!(db.commit(Add { id: 1, by: 1 }).await.unwrap(), 2);
+    through.abort();
+}
