@@ -43,7 +43,7 @@ pub async fn open(config: Config) -> Result<House, Failure> {
     let location = MailLocation::parse(config.text("mail_location")).map_err(|error| unsound("mail_location", &error))?;
     let bodies = Bodies::open(bodies::Settings { spool: directory.join("spool"), location })
         .map_err(|error| Failure::new(Code::Unavailable, "spool", error))?;
-    let db = Db::open(&url, &migrations()).await.map_err(|error| of_store("database", &error))?;
+    let db = Db::open(&url, &migrations()).await.map_err(|error| of_store("store", &error))?;
     let store = Store::new(db.clone(), bodies);
     Ok(House { config: Arc::new(config), db, store })
 }
