@@ -56,6 +56,7 @@ mod testing;
 pub mod view;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub use bell::Watch;
 pub use bodies::Bodies;
@@ -88,6 +89,8 @@ struct Inner {
     views: view::Views,
     homes: directory::Homes,
     hosted: Arc<directory::Hosted>,
+    /// Every body that is due came by this process and was not placed before; see [`settle`].
+    unplaced: AtomicBool,
 }
 
 impl Store {
@@ -101,7 +104,7 @@ impl Store {
             changed.note(keys);
             ringing.ring(keys);
         });
-        let inner = Inner { db, bodies, bells, views: view::Views::default(), homes: directory::Homes::default(), hosted };
+        let inner = Inner { db, bodies, bells, views: view::Views::default(), homes: directory::Homes::default(), hosted, unplaced: AtomicBool::new(false) };
         Store { inner: Arc::new(inner) }
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod todo;
 
 use std::collections::{BTreeSet, HashSet};
 use std::future::Future;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use db::Error;
@@ -21,7 +22,7 @@ use crate::{AccountId, Store};
 
 /// How long changes are gathered before they are settled: short for whoever looks into a Maildir, long enough that at a
 /// steady rate many messages share one sync and one commit instead of holding up the next delivery each.
-const GATHER: Duration = Duration::from_millis(30);
+const GATHER: Duration = Duration::from_millis(100);
 
 /// How often everything is looked at, whether or not a bell rang: what failed is tried again, and what other processes of
 /// the store committed is found, for their bells are not heard here.
@@ -91,8 +92,17 @@ async fn settle_logged(store: &Store, changed: Option<HashSet<i64>>) {
 /// What was decided about folders comes first: a file placed under a name that a folder is still to be moved to would
 /// stand in its way, and one placed where a folder is still to be removed would go with it. Names follow after each batch of
 /// bodies, so that mail that never stops does not hold them up.
+///
+/// At the start, and after anything failed, a body that is due may stand in its folder already, and is looked for there.
+/// Once everything was settled what comes was placed by nobody, and no folder is listed for it.
 async fn pass(store: &Store, changed: Option<HashSet<i64>>) -> Result<(), Error> {
     let mut failing = BTreeSet::new();
+    let ended = pass_through(store, changed, &mut failing).await;
+    store.inner.unplaced.store(ended.is_ok() && failing.is_empty(), Ordering::Relaxed);
+    ended
+}
+
+async fn pass_through(store: &Store, changed: Option<HashSet<i64>>, failing: &mut BTreeSet<i64>) -> Result<(), Error> {
     loop {
         let mut after = i64::MIN;
         while let Some(id) = todo::next_account(store, after).await? {
@@ -105,10 +115,12 @@ async fn pass(store: &Store, changed: Option<HashSet<i64>>) -> Result<(), Error>
                 failing.insert(id);
             }
         }
-        let more = place::batch(store, &mut failing).await?;
-        mirror::all(store, changed.as_ref(), &mut failing).await?;
-        if !more {
-            return Ok(());
+        let batch = place::batch(store, failing).await?;
+        mirror::all(store, changed.as_ref(), failing).await?;
+        match batch {
+            place::Batch::Nothing => return Ok(()),
+            place::Batch::Placed => {}
+            place::Batch::Stayed => store.inner.unplaced.store(false, Ordering::Relaxed),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Bodies become files: written, made durable with one sync a group, and only then forgotten by the database.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::atomic::Ordering;
 
 use bodies::{FileName, Home, Job, Name, Place, Placement, Source};
 use db::{BoxFuture, Error, Failed, Locks, Step, Tx, Value};
@@ -30,15 +31,26 @@ struct Work {
     files: Vec<(Message, bodies::File)>,
 }
 
-/// Places some of the bodies that are due; false when none was left. Accounts whose files can't be written are added to
+/// What a batch found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Batch {
+    /// No body was due.
+    Nothing,
+    /// They are files now.
+    Placed,
+    /// Some of them are files, and due still: their messages got a further place meanwhile.
+    Stayed,
+}
+
+/// Places some of the bodies that are due. Accounts whose files can't be written are added to
 /// `failing`, and left alone by the next batch: one full disk does not hold up the others.
-pub(super) async fn batch(store: &Store, failing: &mut BTreeSet<i64>) -> Result<bool, Error> {
+pub(super) async fn batch(store: &Store, failing: &mut BTreeSet<i64>) -> Result<Batch, Error> {
     let _alone = store.one_at_a_time().await?;
     // A folder that is still to be moved would not find its place taken, nor one to be removed take new mail with it.
     failing.extend(todo::moving(store).await?);
     let mut work = due(store, failing).await?;
     if work.placed.is_empty() {
-        return Ok(false);
+        return Ok(Batch::Nothing);
     }
     let engine = |error: bodies::Error| Error::Engine(error.to_string());
     let share = work.jobs.len().div_ceil(HANDS).max(1);
@@ -57,8 +69,9 @@ pub(super) async fn batch(store: &Store, failing: &mut BTreeSet<i64>) -> Result<
     let done = store.db().commit(steps.into_values().collect::<Vec<Settled>>()).await?;
     let results: HashMap<Message, Fate> =
         accounts.into_iter().zip(done).flat_map(|(account, fates)| fates.into_iter().map(move |(id, fate)| ((account, id), fate))).collect();
+    let stayed = results.values().any(|fate| *fate == Fate::Stays);
     tidy(store, work, &results).await.map_err(engine)?;
-    Ok(true)
+    Ok(if stayed { Batch::Stayed } else { Batch::Placed })
 }
 
 /// What is due: the bodies, and for each the places where its message lies.
@@ -150,7 +163,8 @@ impl Work {
         let letters = copy::letters(row.int(8));
         self.files.push((message, folder.file(row.text(7), &letters)));
         let internaldate = row.int(4).div_euclid(1000);
-        self.jobs.push(Job::Place(Placement { folder, source, name, letters, internaldate, again: true }));
+        let again = !store.inner.unplaced.load(Ordering::Relaxed);
+        self.jobs.push(Job::Place(Placement { folder, source, name, letters, internaldate, again }));
         self.placed.entry(message).or_default().insert((row.int(5), row.int(6)));
         Ok(())
     }
