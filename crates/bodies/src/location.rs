@@ -14,7 +14,7 @@ const NAME_MAX: usize = 255;
 
 /// A parsed `mail_location`: `maildir:/var/mail/%d/%n`.
 ///
-/// `%d` is the domain, `%n` the local part, `%u` the whole address, `%%` a percent sign. Left out for now:
+/// `%d` is the domain, `%n` the local part, `%u` the whole address, `%%` a percent sign. Left out:
 /// `mbox:` and `s3:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailLocation {

@@ -6,6 +6,7 @@ use bodies::{FileName, Name};
 use db::{BoxFuture, Error, Failed, Locks, Step, Tx, Value};
 use mail::{Flags, MailboxName, ModSeq, Uid, UidValidity};
 
+use crate::refused::blame;
 use crate::change::Log;
 use crate::journal::{self, Counts};
 use crate::mailbox::{self, Mailbox};
@@ -59,8 +60,7 @@ impl Step for Copy {
             for (index, step) in batch.iter().enumerate() {
                 match step.run_one(tx).await {
                     Ok(copied) => done.push(copied),
-                    Err(error @ Error::Refused { .. }) => return Err(Failed::Steps(vec![(index, error)])),
-                    Err(error) => return Err(Failed::Batch(error)),
+                    Err(error) => return Err(blame(index, error)),
                 }
             }
             Ok(done)

@@ -53,3 +53,11 @@ pub fn refused(error: &db::Error) -> Option<&Refused> {
 pub(crate) fn culprit(index: usize, refused: Refused) -> (usize, db::Error) {
     (index, refused.into())
 }
+
+/// A step that ran alone failed: its own refusal is its alone, anything else the batch's.
+pub(crate) fn blame(index: usize, error: db::Error) -> db::Failed {
+    match error {
+        db::Error::Refused { .. } => db::Failed::Steps(vec![(index, error)]),
+        other => db::Failed::Batch(other),
+    }
+}

@@ -2,6 +2,7 @@ use db::{BoxFuture, Error, Failed, Key, Locks, Step, Tx, Value};
 use mail::Address;
 
 use super::{Account, State, stored};
+use crate::refused::blame;
 use crate::{AccountId, Refused, Store, ids, mailbox, now_ms};
 
 pub(super) const COLUMNS: &str = "d.id, d.login, d.state, a.quota_bytes, a.used_bytes, a.used_msgs";
@@ -149,10 +150,7 @@ impl Step for Add {
         Box::pin(async move {
             let mut done = Vec::new();
             for (index, step) in batch.iter().enumerate() {
-                match step.add(tx).await {
-                    Err(error @ Error::Refused { .. }) => return Err(Failed::Steps(vec![(index, error)])),
-                    other => done.push(other?),
-                }
+                done.push(step.add(tx).await.map_err(|error| blame(index, error))?);
             }
             Ok(done)
         })

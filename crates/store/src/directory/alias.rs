@@ -2,6 +2,7 @@ use db::{BoxFuture, Error, Failed, Key, Locks, Step, Tx, Value};
 use mail::Address;
 
 use super::stored;
+use crate::refused::blame;
 use crate::{AccountId, Refused, Store};
 
 /// An address that stands for others. `@domain` is the domain's catch-all.
@@ -64,10 +65,7 @@ impl Step for Set {
     fn run<'t>(batch: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<()>, Failed>> {
         Box::pin(async move {
             for (index, step) in batch.iter().enumerate() {
-                match step.set(tx).await {
-                    Err(error @ Error::Refused { .. }) => return Err(Failed::Steps(vec![(index, error)])),
-                    other => other?,
-                }
+                step.set(tx).await.map_err(|error| blame(index, error))?;
             }
             Ok(vec![(); batch.len()])
         })

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use db::{BoxFuture, Error, Failed, Key, Locks, Step, Tx};
 
+use crate::refused::blame;
 use crate::{Refused, Store, ids};
 
 /// A hosted domain.
@@ -92,10 +93,7 @@ impl Step for Change {
         Box::pin(async move {
             for (index, step) in batch.iter().enumerate() {
                 let done = if step.on { step.add(tx).await } else { step.remove(tx).await };
-                match done {
-                    Err(error @ Error::Refused { .. }) => return Err(Failed::Steps(vec![(index, error)])),
-                    other => other?,
-                }
+                done.map_err(|error| blame(index, error))?;
             }
             Ok(vec![(); batch.len()])
         })

@@ -1,6 +1,7 @@
 use db::{BoxFuture, Error, Failed, Locks, Step, Tx, Value};
 use mail::{MailboxName, SpecialUse};
 
+use crate::refused::blame;
 use crate::settle::todo;
 use crate::{AccountId, MailboxId, Refused, Store, journal, now_ms};
 
@@ -41,8 +42,7 @@ impl Step for Create {
             for (index, create) in batch.iter().enumerate() {
                 match create.run_one(tx).await {
                     Ok(id) => done.push(id),
-                    Err(error @ Error::Refused { .. }) => return Err(Failed::Steps(vec![(index, error)])),
-                    Err(error) => return Err(Failed::Batch(error)),
+                    Err(error) => return Err(blame(index, error)),
                 }
             }
             Ok(done)

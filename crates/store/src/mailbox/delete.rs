@@ -1,6 +1,7 @@
 use db::{BoxFuture, Error, Failed, Locks, Step, Tx};
 use mail::MailboxName;
 
+use crate::refused::blame;
 use crate::settle::todo;
 use crate::{AccountId, Refused, Store, journal};
 
@@ -30,8 +31,7 @@ impl Step for Delete {
             for (index, delete) in batch.iter().enumerate() {
                 match delete.run_one(tx).await {
                     Ok(()) => done.push(()),
-                    Err(error @ Error::Refused { .. }) => return Err(Failed::Steps(vec![(index, error)])),
-                    Err(error) => return Err(Failed::Batch(error)),
+                    Err(error) => return Err(blame(index, error)),
                 }
             }
             Ok(done)

@@ -2,6 +2,7 @@ use db::{BoxFuture, Error, Failed, Locks, Step, Tx};
 use mail::MailboxName;
 
 use super::Mailbox;
+use crate::refused::blame;
 use crate::settle::todo;
 use crate::{AccountId, Refused, Store, journal};
 
@@ -34,8 +35,7 @@ impl Step for Rename {
             for (index, rename) in batch.iter().enumerate() {
                 match rename.run_one(tx).await {
                     Ok(()) => done.push(()),
-                    Err(error @ Error::Refused { .. }) => return Err(Failed::Steps(vec![(index, error)])),
-                    Err(error) => return Err(Failed::Batch(error)),
+                    Err(error) => return Err(blame(index, error)),
                 }
             }
             Ok(done)
