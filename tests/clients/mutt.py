@@ -23,18 +23,18 @@ if pid == 0:
     # -n: not the machine's own settings.
     os.execvpe(command[0], [command[0], "-n", "-F", rc, *command[1:]], environment)
 fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-screen, end, status = b"", time.monotonic() + float(seconds), None
-while status is None:
-    ready, _, _ = select.select([terminal], [], [], 0.1)
+screen, end, connected = b"", time.monotonic() + float(seconds), True
+while True:
+    # The other side of the terminal may be closed before the program has ended.
+    ready, _, _ = select.select([terminal] if connected else [], [], [], 0.1)
     try:
         screen += os.read(terminal, 65536) if ready else b""
-    except OSError:  # the other side of the terminal is closed
-        _, status = os.waitpid(pid, 0)
-        break
-    ended, code = os.waitpid(pid, os.WNOHANG)
+    except OSError:
+        connected = False
+    ended, status = os.waitpid(pid, os.WNOHANG)
     if ended:
-        status = code
-    elif time.monotonic() > end:
+        break
+    if time.monotonic() > end:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         sys.exit(f"mutt did not end within {seconds} s; the screen was:\n{screen.decode(errors='replace')}")
