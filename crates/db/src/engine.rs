@@ -4,6 +4,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use sqlx::{Arguments, Column, Executor, Row as _, TypeInfo, ValueRef};
 
+use crate::together::Together;
 use crate::{Error, Row, Value};
 
 /// Binds of one statement at most: SQLite takes 32,766, PostgreSQL 65,535.
@@ -32,12 +33,16 @@ pub fn statements() -> u64 {
     STATEMENTS.load(Ordering::Relaxed)
 }
 
-/// Rows of one statement at most: more cost memory (each power of two is a prepared statement) and win no time.
+/// Rows of one statement at most: more cost memory (each number of rows is a prepared statement) and win no time.
 const ROWS: usize = 1024;
+/// Up to so many rows are one statement; more are cut into powers of two.
+const EXACT: usize = 16;
 
 /// An open transaction, of either engine.
 pub struct Tx {
     inner: Inner,
+    /// Statements without answers that go with the next call.
+    waiting: Together,
     /// The first error since the transaction began. A step that goes on after it would write outside the transaction
     /// (SQLite ends it by itself when the disk is full) or commit nothing (PostgreSQL answers COMMIT with a silent ROLLBACK).
     failed: Option<Error>,
@@ -52,22 +57,80 @@ enum Inner {
     PostgresSnapshot(sqlx::Transaction<'static, sqlx::Postgres>),
 }
 
+impl Inner {
+    /// Whether one call runs several statements.
+    fn takes_several(&self) -> bool {
+        matches!(self, Inner::Sqlite(_))
+    }
+
+    async fn call(&mut self, sql: String, args: &[Value]) -> Result<Vec<Row>, Error> {
+        match self {
+            Inner::Sqlite(connection) => sqlite_rows(&mut **connection, sql, args).await,
+            Inner::SqliteSnapshot(tx) => sqlite_rows(&mut **tx, sql, args).await,
+            Inner::Postgres(connection) => postgres_rows(&mut **connection, &sql, args).await,
+            Inner::PostgresSnapshot(tx) => postgres_rows(&mut **tx, &sql, args).await,
+        }
+    }
+}
+
 impl Tx {
+    fn new(inner: Inner) -> Tx {
+        Tx { inner, waiting: Together::default(), failed: None }
+    }
+
     pub(crate) fn sqlite(connection: sqlx::SqliteConnection) -> Tx {
-        Tx { inner: Inner::Sqlite(Box::new(connection)), failed: None }
+        Tx::new(Inner::Sqlite(Box::new(connection)))
     }
 
     pub(crate) fn postgres(connection: sqlx::PgConnection) -> Tx {
-        Tx { inner: Inner::Postgres(Box::new(connection)), failed: None }
+        Tx::new(Inner::Postgres(Box::new(connection)))
     }
 
     /// Runs one statement, with `?1`, `?2` … bound to `args`, and gives its rows. After an error every further statement of
     /// the transaction gives the same error.
     pub async fn query(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>, Error> {
+        count(sql);
+        if self.inner.takes_several() {
+            self.join(sql, args).await?;
+            return self.flush().await;
+        }
+        self.call(sql.to_owned(), args).await
+    }
+
+    /// Runs one statement that has no answer (no SELECT, no RETURNING). It may wait for what comes next and go with it in one
+    /// call: then its error is told there, at the latest by COMMIT.
+    pub async fn execute(&mut self, sql: &str, args: &[Value]) -> Result<(), Error> {
+        debug_assert!(!sql.contains("RETURNING") && !sql.starts_with("SELECT"), "its rows would be taken for those of another: {sql}");
+        if !self.inner.takes_several() {
+            return self.query(sql, args).await.map(drop);
+        }
+        count(sql);
+        self.join(sql, args).await
+    }
+
+    /// Puts a statement behind those that wait; if they are too many already, they run now.
+    async fn join(&mut self, sql: &str, args: &[Value]) -> Result<(), Error> {
+        if !self.waiting.has_room(args.len()) {
+            self.flush().await?;
+        }
+        self.waiting.push(sql, args);
+        Ok(())
+    }
+
+    /// Runs what waits, and gives the rows of the last of it.
+    pub(crate) async fn flush(&mut self) -> Result<Vec<Row>, Error> {
+        if self.waiting.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (sql, args) = self.waiting.take();
+        self.call(sql, &args).await
+    }
+
+    async fn call(&mut self, sql: String, args: &[Value]) -> Result<Vec<Row>, Error> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let answer = self.send(sql, args).await;
+        let answer = self.inner.call(sql, args).await;
         if let Err(error) = &answer {
             self.failed = Some(error.clone());
         }
@@ -79,30 +142,50 @@ impl Tx {
         self.failed.as_ref()
     }
 
-    /// BEGIN, COMMIT or ROLLBACK: sent whatever happened before.
+    /// BEGIN or COMMIT, with what waits for it.
     pub(crate) async fn control(&mut self, sql: &str) -> Result<(), Error> {
         self.failed = None;
-        self.send(sql, &[]).await.map(drop)
+        self.query(sql, &[]).await.map(drop)
     }
 
-    async fn send(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>, Error> {
-        match &mut self.inner {
-            Inner::Sqlite(connection) => sqlite_rows(&mut **connection, sql, args).await,
-            Inner::SqliteSnapshot(tx) => sqlite_rows(&mut **tx, sql, args).await,
-            Inner::Postgres(connection) => postgres_rows(&mut **connection, sql, args).await,
-            Inner::PostgresSnapshot(tx) => postgres_rows(&mut **tx, sql, args).await,
+    /// BEGIN (SQLite's) that goes with the first statement.
+    pub(crate) fn begin_with_next(&mut self, sql: &str) {
+        self.failed = None;
+        count(sql);
+        self.waiting.push(sql, &[]);
+    }
+
+    /// ROLLBACK. False when there was nothing to roll back, or the connection is of no use: a new one is sure.
+    pub(crate) async fn roll_back(&mut self) -> bool {
+        self.failed = None;
+        if self.waiting.take().0.starts_with("BEGIN") {
+            return true; // it never began
         }
+        self.query("ROLLBACK", &[]).await.is_ok()
     }
 
     /// Runs one statement for many rows: `{rows}` in `sql` becomes `(?,?),(?,?)…`, with `N` columns a row. `fixed` are
-    /// bound to `?1` … and can be used anywhere in the statement. The statement runs for chunks of powers of two, so
-    /// that few texts are prepared; the answers come in no order.
+    /// bound to `?1` … and can be used anywhere in the statement. Many rows are cut into powers of two, so that few texts
+    /// are prepared; the answers come in no order.
     pub async fn rows_with<const N: usize>(&mut self, sql: &str, fixed: &[Value], rows: &[[Value; N]]) -> Result<Vec<Row>, Error> {
         let mut answers = Vec::new();
         for (sql, args) in chunks(sql, fixed, rows) {
             answers.append(&mut self.query(&sql, &args).await?);
         }
         Ok(answers)
+    }
+
+    /// [`Tx::rows_with`] for a statement without answers, as [`Tx::execute`].
+    pub async fn execute_rows_with<const N: usize>(&mut self, sql: &str, fixed: &[Value], rows: &[[Value; N]]) -> Result<(), Error> {
+        for (sql, args) in chunks(sql, fixed, rows) {
+            self.execute(&sql, &args).await?;
+        }
+        Ok(())
+    }
+
+    /// [`Tx::execute_rows_with`] without fixed values.
+    pub async fn execute_rows<const N: usize>(&mut self, sql: &str, rows: &[[Value; N]]) -> Result<(), Error> {
+        self.execute_rows_with(sql, &[], rows).await
     }
 
     /// [`Tx::rows_with`] without fixed values.
@@ -139,8 +222,9 @@ pub(crate) enum Readers {
 
 impl Readers {
     pub(crate) async fn query(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, Error> {
+        count(sql);
         match self {
-            Readers::Sqlite(pool) => sqlite_rows(pool, sql, args).await,
+            Readers::Sqlite(pool) => sqlite_rows(pool, sql.to_owned(), args).await,
             Readers::Postgres(pool) => postgres_rows(pool, sql, args).await,
         }
     }
@@ -154,7 +238,7 @@ impl Readers {
                 Inner::PostgresSnapshot(tx)
             }
         };
-        Ok(Tx { inner, failed: None })
+        Ok(Tx::new(inner))
     }
 
     pub(crate) async fn close(&self) {
@@ -165,7 +249,7 @@ impl Readers {
     }
 }
 
-/// The statements and binds that `sql` becomes for `rows`, in chunks of powers of two.
+/// The statements and binds that `sql` becomes for `rows`: at once, or in chunks of powers of two.
 pub(crate) fn chunks<const N: usize>(sql: &str, fixed: &[Value], rows: &[[Value; N]]) -> impl Iterator<Item = (String, Vec<Value>)> {
     let most = (BINDS.saturating_sub(fixed.len()) / N.max(1)).min(ROWS);
     let mut rest = rows;
@@ -173,7 +257,8 @@ pub(crate) fn chunks<const N: usize>(sql: &str, fixed: &[Value], rows: &[[Value;
         if rest.is_empty() {
             return None;
         }
-        let (chunk, after) = rest.split_at(1 << rest.len().min(most).max(1).ilog2());
+        let few = rest.len() <= EXACT.min(most);
+        let (chunk, after) = rest.split_at(if few { rest.len() } else { 1 << rest.len().min(most).max(1).ilog2() });
         rest = after;
         let mut args = Vec::with_capacity(fixed.len() + chunk.len() * N);
         args.extend_from_slice(fixed);
@@ -198,11 +283,10 @@ fn expand<const N: usize>(sql: &str, fixed: usize, count: usize) -> String {
     sql.replace("{rows}", &groups)
 }
 
-async fn sqlite_rows<'e, E>(executor: E, sql: &str, args: &[Value]) -> Result<Vec<Row>, Error>
+async fn sqlite_rows<'e, E>(executor: E, sql: String, args: &[Value]) -> Result<Vec<Row>, Error>
 where
     E: Executor<'e, Database = sqlx::Sqlite>,
 {
-    count(sql);
     let mut bound = sqlx::sqlite::SqliteArguments::default();
     for value in args {
         let added = match value {
@@ -215,7 +299,7 @@ where
         };
         added.map_err(|error| Error::Broken(error.to_string()))?;
     }
-    let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    let sql = sqlx::AssertSqlSafe(sql);
     let rows = sqlx::query_with(sql, bound).fetch_all(executor).await?;
     rows.iter().map(sqlite_row).collect()
 }
@@ -240,7 +324,6 @@ async fn postgres_rows<'e, E>(executor: E, sql: &str, args: &[Value]) -> Result<
 where
     E: Executor<'e, Database = sqlx::Postgres>,
 {
-    count(sql);
     let mut bound = sqlx::postgres::PgArguments::default();
     for value in args {
         let added = match value {

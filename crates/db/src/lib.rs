@@ -33,6 +33,7 @@ mod row;
 mod sqlite;
 mod step;
 pub mod testing;
+mod together;
 mod unit;
 mod url;
 pub mod wave;

@@ -43,16 +43,16 @@ pub(crate) async fn migrate(tx: &mut Tx, tokens: Tokens, migrations: &[Migration
             ran.map_err(|error| Error::Engine(format!("migration {:04}_{}: {error}", migration.version, migration.name)))?;
         }
         version = migration.version;
-        tx.query("DELETE FROM schema_info", &[]).await?;
+        tx.execute("DELETE FROM schema_info", &[]).await?;
         let row = [Value::Int(version), Value::Int(version), Value::Int(now)];
-        tx.query("INSERT INTO schema_info (version, min_reader, migrated) VALUES (?1, ?2, ?3)", &row).await?;
+        tx.execute("INSERT INTO schema_info (version, min_reader, migrated) VALUES (?1, ?2, ?3)", &row).await?;
     }
     Ok(())
 }
 
 /// The version the database has and the least a reader must know; zeros for a new one.
 async fn found(tx: &mut Tx) -> Result<(i64, i64), Error> {
-    tx.query("CREATE TABLE IF NOT EXISTS schema_info (version BIGINT NOT NULL, min_reader BIGINT NOT NULL, migrated BIGINT NOT NULL)", &[]).await?;
+    tx.execute("CREATE TABLE IF NOT EXISTS schema_info (version BIGINT NOT NULL, min_reader BIGINT NOT NULL, migrated BIGINT NOT NULL)", &[]).await?;
     let rows = tx.query("SELECT version, min_reader FROM schema_info", &[]).await?;
     Ok(rows.first().map_or((0, 0), |row| (row.int(0), row.int(1))))
 }

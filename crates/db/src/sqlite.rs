@@ -44,7 +44,7 @@ async fn open_waiting(path: &Path, migrations: &[Migration], bells: Arc<Bells>, 
     tx.control("COMMIT").await.map_err(|error| cannot_open(path, error))?;
     drop(held);
     let reading = options(path, READER_CACHE, wait).read_only(true);
-    let pool = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(wait).connect_with(reading).await;
+    let pool = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(wait).test_before_acquire(false).connect_with(reading).await;
     let pool = pool.map_err(|error| cannot_open(path, error.into()))?;
     let checkpoints = Checkpoints::start(path)?;
     let writer = Writer { path: path.into(), options: writing, tx: Some(tx), lock, checkpoints, groups: 0 };
@@ -230,28 +230,21 @@ impl Engine for Writer {
                 Ok(held) => held,
                 Err(error) => return Outcome::Unavailable(error),
             };
-            let mut tx = match self.begin().await {
-                Ok(tx) => tx,
-                Err(error) => return Outcome::Unavailable(cannot_open(&self.path, error)),
-            };
             self.groups += 1;
             if self.groups.is_multiple_of(CHECKPOINT_LOOK) {
                 self.checkpoints.look();
             }
-            let outcome = writer::run_waves(&mut tx, group).await;
-            if let Outcome::Done(answers) = outcome {
-                return match tx.control("COMMIT").await {
-                    Ok(()) => {
-                        self.tx = Some(tx);
-                        Outcome::Done(answers)
-                    }
-                    Err(error) => self.not_committed(tx, error).await,
-                };
+            if let Some(mut tx) = self.tx.take() {
+                tx.begin_with_next("BEGIN IMMEDIATE");
+                match self.run_on(tx, group).await {
+                    Ok(outcome) => return outcome,
+                    Err(error @ Error::Busy(_)) => return Outcome::Unavailable(cannot_open(&self.path, error)),
+                    Err(error) => tracing::warn!("{}: {error}; trying with a new connection", self.path.display()),
+                }
             }
-            self.roll_back(tx).await;
-            match outcome {
-                Outcome::Failed(error) => Outcome::Failed(self.failed(error)),
-                other => other,
+            match self.begin_anew().await {
+                Ok(tx) => self.run_on(tx, group).await.unwrap_or_else(|error| Outcome::Failed(self.failed(error))),
+                Err(error) => Outcome::Unavailable(cannot_open(&self.path, error)),
             }
         })
     }
@@ -267,21 +260,32 @@ impl Engine for Writer {
 }
 
 impl Writer {
-    /// On a new connection if there is none, or if the one there is cannot begin.
-    async fn begin(&mut self) -> Result<Tx, Error> {
-        if let Some(mut tx) = self.tx.take() {
-            match tx.control("BEGIN IMMEDIATE").await {
-                Ok(()) => return Ok(tx),
-                Err(error @ Error::Busy(_)) => {
-                    self.tx = Some(tx);
-                    return Err(error);
-                }
-                Err(error) => tracing::warn!("{}: {error}; trying with a new connection", self.path.display()),
-            }
-        }
+    async fn begin_anew(&self) -> Result<Tx, Error> {
         let mut tx = Tx::sqlite(self.options.connect().await?);
         tx.control("BEGIN IMMEDIATE").await?;
         Ok(tx)
+    }
+
+    /// Runs a group in the transaction that `tx` begins or began. An error: there was none when it was to be rolled back, so
+    /// it never began, or SQLite rolled it back by itself; nothing was changed.
+    async fn run_on(&mut self, mut tx: Tx, group: &[&writer::Request]) -> Result<Outcome, Error> {
+        let outcome = writer::run_waves(&mut tx, group).await;
+        if let Outcome::Done(answers) = outcome {
+            return match tx.control("COMMIT").await {
+                Ok(()) => {
+                    self.tx = Some(tx);
+                    Ok(Outcome::Done(answers))
+                }
+                Err(error) => self.not_committed(tx, error).await,
+            };
+        }
+        let first = tx.failed().cloned();
+        let rolled_back = self.roll_back(tx).await;
+        match (outcome, first) {
+            (_, Some(error)) if !rolled_back => Err(error),
+            (Outcome::Failed(error), _) => Ok(Outcome::Failed(self.failed(error))),
+            (outcome, _) => Ok(outcome),
+        }
     }
 
     fn failed(&self, error: Error) -> Error {
@@ -291,25 +295,31 @@ impl Writer {
         cannot_open(&self.path, error)
     }
 
-    async fn roll_back(&mut self, mut tx: Tx) {
-        // SQLite may have rolled back by itself (disk full): then there is nothing to roll back, and a new connection is sure.
-        if tx.control("ROLLBACK").await.is_ok() {
+    /// False when there was nothing to roll back: the next transaction gets a new connection.
+    async fn roll_back(&mut self, mut tx: Tx) -> bool {
+        let rolled_back = tx.roll_back().await;
+        if rolled_back {
             self.tx = Some(tx);
         }
+        rolled_back
     }
 
-    /// What a COMMIT that failed means. A full or busy database wrote no commit record. After an error of the disk
-    /// the record may stand in the log all the same, to be found by a recovery: nobody knows.
-    async fn not_committed(&mut self, tx: Tx, error: Error) -> Outcome {
+    /// What a COMMIT that failed means, or a statement that went with it. A full database wrote no commit record, and a busy one
+    /// did not even begin. After an error of the disk the record may stand in the log all the same, to be found by a recovery:
+    /// nobody knows.
+    async fn not_committed(&mut self, tx: Tx, error: Error) -> Result<Outcome, Error> {
         self.roll_back(tx).await;
+        if matches!(error, Error::Busy(_)) {
+            return Err(error);
+        }
         let error = self.failed(error);
-        match &error {
+        Ok(match &error {
             Error::Engine(text) if text.contains("I/O error") => {
                 tracing::error!("COMMIT: {error}");
                 Outcome::Unavailable(Error::Closed)
             }
             _ => Outcome::Failed(error),
-        }
+        })
     }
 }
 

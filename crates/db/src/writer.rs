@@ -227,7 +227,13 @@ pub(crate) async fn run_waves(tx: &mut Tx, group: &[&Request]) -> Outcome {
         .map(|(_, step)| wave::Asked { kind: step.kind(), combines: step.combines(), keys: step.keys() })
         .collect();
     let mut answers: Vec<Option<Answer>> = steps.iter().map(|_| None).collect();
-    for batch in wave::plan(&asked).into_iter().flatten() {
+    for (n, batch) in wave::plan(&asked).into_iter().flatten().enumerate() {
+        // What goes in one call is of one batch, with BEGIN before or COMMIT after it: few sequences of statements are prepared.
+        if n > 0
+            && let Err(error) = tx.flush().await
+        {
+            return Outcome::Failed(error);
+        }
         let members: Vec<&dyn AnyStep> = batch.iter().map(|&index| steps[index].1).collect();
         let ran = AssertUnwindSafe(members[0].run_batch(members.clone(), tx)).catch_unwind().await;
         match ran {

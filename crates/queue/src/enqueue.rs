@@ -50,12 +50,12 @@ impl Step for Enqueue {
     fn run<'t>(batch: &'t [&'t Enqueue], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<QueueId>, Failed>> {
         Box::pin(async move {
             let messages: Vec<[Value; 11]> = batch.iter().map(|step| step.message_row()).collect();
-            tx.rows("INSERT INTO queue_message (id, sender, place, size, disk_size, created, expires, flags, envid, account_id, origin) VALUES {rows}", &messages).await?;
+            tx.execute_rows("INSERT INTO queue_message (id, sender, place, size, disk_size, created, expires, flags, envid, account_id, origin) VALUES {rows}", &messages).await?;
             let bodies: Vec<[Value; 2]> = batch.iter().filter_map(|step| Some([step.id.get().into(), step.body.inline()?.clone().into()])).collect();
-            tx.rows("INSERT INTO queue_body (id, data) VALUES {rows}", &bodies).await?;
+            tx.execute_rows("INSERT INTO queue_body (id, data) VALUES {rows}", &bodies).await?;
             let recipients: Vec<[Value; 14]> = batch.iter().flat_map(|step| step.recipient_rows()).collect();
             let sql = "INSERT INTO queue_rcpt (queue_id, n, owner, kind, state, due, route, rcpt, original, orcpt, notify, attempts, status, reply) VALUES {rows}";
-            tx.rows(sql, &recipients).await?;
+            tx.execute_rows(sql, &recipients).await?;
             Ok(batch.iter().map(|step| step.id).collect())
         })
     }

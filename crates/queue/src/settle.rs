@@ -136,7 +136,7 @@ pub(crate) async fn remove_empty(ids: HashSet<i64>, tx: &mut Tx) -> Result<HashM
                AND NOT EXISTS (SELECT 1 FROM queue_rcpt WHERE queue_rcpt.queue_id = queue_message.id) RETURNING id, place";
     let removed = tx.rows(sql, &ids).await?;
     let inline: Vec<[Value; 1]> = removed.iter().filter(|row| Place::parse(row.text(1)) == Some(Place::Inline)).map(|row| [row.int(0).into()]).collect();
-    tx.rows("WITH v(q) AS (VALUES {rows}) DELETE FROM queue_body WHERE id IN (SELECT v.q FROM v)", &inline).await?;
+    tx.execute_rows("WITH v(q) AS (VALUES {rows}) DELETE FROM queue_body WHERE id IN (SELECT v.q FROM v)", &inline).await?;
     let name = |row: &db::Row| match Place::parse(row.text(1)) {
         Some(Place::Spooled { name, .. }) => Some(name),
         _ => None,

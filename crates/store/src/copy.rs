@@ -95,7 +95,7 @@ impl Copy {
         let copies = self.insert(tx, &to, &sources, first).await?;
         let seq = first + count - 1;
         let sql = "UPDATE mailbox SET uidnext = uidnext + ?3 WHERE account_id = ?1 AND id = ?2";
-        tx.query(sql, &[self.account.into(), to.id.into(), count.into()]).await?;
+        tx.execute(sql, &[self.account.into(), to.id.into(), count.into()]).await?;
         journal::count(tx, &[(self.account, to.id, seq, counts)], false).await?;
         let pairs = sources.iter().zip(&copies).map(|(source, copy)| (source.row.uid, copy.uid)).collect();
         journal::write(tx, &[(self.account, to.id, seq, Log { added: copies, ..Log::default() })]).await?;
@@ -143,7 +143,7 @@ impl Copy {
             copies.push(Row { uid, modseq: ModSeq::new(seq.unsigned_abs()), ..source.row });
         }
         let sql = "INSERT INTO mailbox_message (account_id, mailbox_id, uid, message_id, flags, modseq, savedate, file, file_flags) VALUES {rows}";
-        tx.rows::<9>(sql, &rows).await?;
+        tx.execute_rows::<9>(sql, &rows).await?;
         todo::insert(tx, self.account, &links).await?;
         Ok(copies)
     }

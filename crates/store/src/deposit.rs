@@ -239,10 +239,10 @@ async fn write(batch: &[&Deposit], done: &[Deposited], tx: &mut Tx) -> Result<()
         let row = Row { uid: told.uid, id: told.id, flags: deposit.flags, modseq: told.modseq };
         logs.entry((deposit.account, told.mailbox)).or_default().added.push(row);
     }
-    tx.rows::<8>("INSERT INTO message (account_id, id, place, size, internaldate, zone, thread_id, cache) VALUES {rows}", &messages).await?;
+    tx.execute_rows::<8>("INSERT INTO message (account_id, id, place, size, internaldate, zone, thread_id, cache) VALUES {rows}", &messages).await?;
     let sql = "INSERT INTO mailbox_message (account_id, mailbox_id, uid, message_id, flags, modseq, savedate, file, file_flags) VALUES {rows}";
-    tx.rows::<9>(sql, &placed).await?;
-    tx.rows::<3>("INSERT INTO body (account_id, id, data) VALUES {rows}", &bodies).await?;
+    tx.execute_rows::<9>(sql, &placed).await?;
+    tx.execute_rows::<3>("INSERT INTO body (account_id, id, data) VALUES {rows}", &bodies).await?;
     let last = |log: &Log| log.added.iter().map(|row| row.modseq.get() as i64).max().unwrap_or(0);
     let logs: Vec<_> = logs.into_iter().map(|((account, mailbox), log)| (account, mailbox, last(&log), log)).collect();
     journal::write(tx, &logs).await?;

@@ -81,7 +81,7 @@ impl Expunge {
             [self.account.into(), self.mailbox.into(), row.uid.get().into(), (row.flags.bits() as i64).into(), now.into()]
         };
         let kept: Vec<[Value; 5]> = rows.iter().map(kept).collect();
-        tx.rows("INSERT INTO expunged (account_id, mailbox_id, uid, flags, at) VALUES {rows}", &kept).await?;
+        tx.execute_rows("INSERT INTO expunged (account_id, mailbox_id, uid, flags, at) VALUES {rows}", &kept).await?;
         let uids: Vec<[Value; 1]> = rows.iter().map(|row| [row.uid.get().into()]).collect();
         let sql = "DELETE FROM mailbox_message WHERE account_id = ?1 AND mailbox_id = ?2 AND uid IN (VALUES {rows}) RETURNING file";
         let gone = tx.rows_with(sql, &[self.account.into(), self.mailbox.into()], &uids).await?;
@@ -121,7 +121,7 @@ async fn forget(tx: &mut Tx, account: AccountId, ids: &[i64]) -> Result<(), Erro
             "DELETE FROM {table} WHERE account_id = ?1 AND id IN (VALUES {{rows}}) AND NOT EXISTS \
              (SELECT 1 FROM mailbox_message m WHERE m.account_id = ?1 AND m.message_id = {table}.id)"
         );
-        tx.rows_with(&sql, &[account.into()], &rows).await?;
+        tx.execute_rows_with(&sql, &[account.into()], &rows).await?;
     }
     Ok(())
 }

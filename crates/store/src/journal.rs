@@ -29,7 +29,7 @@ pub(crate) async fn write(tx: &mut Tx, logs: &[(AccountId, MailboxId, i64, Log)]
         [(*account).into(), (*seq).into(), (*mailbox).into(), now.into(), log.pack().into()]
     };
     let rows: Vec<[Value; 5]> = logs.iter().map(row).collect();
-    tx.rows("INSERT INTO change (account_id, seq, mailbox_id, at, what) VALUES {rows}", &rows).await?;
+    tx.execute_rows("INSERT INTO change (account_id, seq, mailbox_id, at, what) VALUES {rows}", &rows).await?;
     Ok(())
 }
 
@@ -76,13 +76,13 @@ pub(crate) async fn count(tx: &mut Tx, changes: &[(AccountId, MailboxId, i64, Co
         "WITH v(a, m, s, t, u, d, b) AS (VALUES {{rows}}) UPDATE mailbox SET mirrored = {mirrored}, seq = v.s, total = total + v.t, \
          unseen = unseen + v.u, deleted = deleted + v.d, bytes = bytes + v.b FROM v WHERE mailbox.account_id = v.a AND mailbox.id = v.m"
     );
-    tx.rows(&sql, &rows).await?;
+    tx.execute_rows(&sql, &rows).await?;
     Ok(())
 }
 
 /// Adds to what an account uses.
 pub(crate) async fn charge(tx: &mut Tx, account: AccountId, bytes: i64, messages: i64) -> Result<(), Error> {
     let sql = "UPDATE account SET used_bytes = used_bytes + ?2, used_msgs = used_msgs + ?3 WHERE id = ?1";
-    tx.query(sql, &[account.into(), bytes.into(), messages.into()]).await?;
+    tx.execute(sql, &[account.into(), bytes.into(), messages.into()]).await?;
     Ok(())
 }

@@ -103,7 +103,7 @@ impl Name {
             let taken = |bit: &i64| known.0.iter().any(|(known, _)| i64::from(*known) == *bit);
             let Some(bit) = (FIRST..FIRST + MOST as i64).find(|bit| !taken(bit)) else { return Ok(None) };
             let sql = "INSERT INTO keyword (account_id, bit, name, folded) VALUES (?1, ?2, ?3, ?4)";
-            tx.query(sql, &[self.account.into(), bit.into(), name.as_str().into(), name.as_str().to_ascii_lowercase().into()]).await?;
+            tx.execute(sql, &[self.account.into(), bit.into(), name.as_str().into(), name.as_str().to_ascii_lowercase().into()]).await?;
             known.0.push((bit as u8, name.clone()));
             flags |= Flags::from_bits(1 << bit);
         }

@@ -148,7 +148,7 @@ impl Step for KeepStructure {
             let last: BTreeMap<_, &bytes::Bytes> = batch.iter().map(|keep| ((keep.account, keep.id), &keep.packed)).collect();
             let rows: Vec<[db::Value; 3]> = last.into_iter().map(|((account, id), packed)| [account.into(), id.into(), packed.clone().into()]).collect();
             let sql = "WITH v(a, i, c) AS (VALUES {rows}) UPDATE message SET cache = v.c FROM v WHERE message.account_id = v.a AND message.id = v.i";
-            tx.rows(sql, &rows).await?;
+            tx.execute_rows(sql, &rows).await?;
             Ok(vec![(); batch.len()])
         })
     }

@@ -116,7 +116,7 @@ async fn write(tx: &mut Tx, account: AccountId, mailbox: MailboxId, rows: &[Row]
     let rows: Vec<[Value; 3]> = rows.iter().map(row).collect();
     let sql = "WITH v(u, f, m) AS (VALUES {rows}) UPDATE mailbox_message SET flags = v.f, modseq = v.m FROM v \
                WHERE mailbox_message.account_id = ?1 AND mailbox_message.mailbox_id = ?2 AND mailbox_message.uid = v.u";
-    tx.rows_with(sql, &[account.into(), mailbox.into()], &rows).await?;
+    tx.execute_rows_with(sql, &[account.into(), mailbox.into()], &rows).await?;
     Ok(())
 }
 

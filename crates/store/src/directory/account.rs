@@ -168,12 +168,12 @@ impl Add {
         }
         let now = now_ms();
         let sql = "INSERT INTO account_dir (id, login, domain_id, state, created) VALUES (?1, ?2, ?3, 0, ?4)";
-        tx.query(sql, &[self.id.into(), login.into(), domain.into(), now.into()]).await?;
+        tx.execute(sql, &[self.id.into(), login.into(), domain.into(), now.into()]).await?;
         // seq starts at the time in milliseconds: above any counter of a server taken over or a database lost.
         let sql = "INSERT INTO account (id, seq, floor, uidvalidity, quota_bytes) VALUES (?1, ?2, ?2, 0, ?3)";
-        tx.query(sql, &[self.id.into(), now.into(), self.quota.into()]).await?;
+        tx.execute(sql, &[self.id.into(), now.into(), self.quota.into()]).await?;
         let sql = "INSERT INTO credential (account_id, id, kind, label, secret, created) VALUES (?1, 1, 0, 'password', ?2, ?3)";
-        tx.query(sql, &[self.id.into(), self.secret.as_str().into(), now.into()]).await?;
+        tx.execute(sql, &[self.id.into(), self.secret.as_str().into(), now.into()]).await?;
         mailbox::standard(tx, AccountId::new(self.id)).await?;
         Ok(AccountId::new(self.id))
     }
@@ -192,7 +192,7 @@ impl Step for Quota {
     fn run<'t>(batch: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<()>, Failed>> {
         Box::pin(async move {
             for step in batch {
-                tx.query("UPDATE account SET quota_bytes = ?2 WHERE id = ?1", &[step.id.into(), step.quota.into()]).await?;
+                tx.execute("UPDATE account SET quota_bytes = ?2 WHERE id = ?1", &[step.id.into(), step.quota.into()]).await?;
             }
             Ok(vec![(); batch.len()])
         })
@@ -251,13 +251,13 @@ impl Step for Remove {
         Box::pin(async move {
             for step in batch {
                 let id: [Value; 1] = [step.id.into()];
-                tx.query("UPDATE account_dir SET state = 2 WHERE id = ?1", &id).await?;
+                tx.execute("UPDATE account_dir SET state = 2 WHERE id = ?1", &id).await?;
                 if step.erase {
                     for table in OWNED {
-                        tx.query(&format!("DELETE FROM {table} WHERE account_id = ?1"), &id).await?;
+                        tx.execute(&format!("DELETE FROM {table} WHERE account_id = ?1"), &id).await?;
                     }
-                    tx.query("DELETE FROM account WHERE id = ?1", &id).await?;
-                    tx.query("DELETE FROM account_dir WHERE id = ?1", &id).await?;
+                    tx.execute("DELETE FROM account WHERE id = ?1", &id).await?;
+                    tx.execute("DELETE FROM account_dir WHERE id = ?1", &id).await?;
                 }
             }
             Ok(vec![(); batch.len()])

@@ -90,7 +90,7 @@ impl Set {
             [self.address.as_str().into(), (n as i64).into(), target.folded().to_string().into()]
         };
         let rows: Vec<[Value; 3]> = self.targets.iter().enumerate().map(row).collect();
-        tx.rows("INSERT INTO address (addr, n, target) VALUES {rows}", &rows).await?;
+        tx.execute_rows("INSERT INTO address (addr, n, target) VALUES {rows}", &rows).await?;
         Ok(())
     }
 }

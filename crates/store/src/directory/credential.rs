@@ -51,7 +51,7 @@ impl Step for SetPassword {
             for step in batch {
                 let sql = "INSERT INTO credential (account_id, id, kind, label, secret, created) VALUES (?1, 1, 0, 'password', ?2, ?3) \
                            ON CONFLICT (account_id, id) DO UPDATE SET secret = excluded.secret, scram = NULL, created = excluded.created";
-                tx.query(sql, &[step.account.into(), step.secret.as_str().into(), now_ms().into()]).await?;
+                tx.execute(sql, &[step.account.into(), step.secret.as_str().into(), now_ms().into()]).await?;
             }
             Ok(vec![(); batch.len()])
         })

@@ -81,7 +81,7 @@ pub(super) async fn insert(tx: &mut Tx, account: AccountId, name: &MailboxName, 
     let sql = "INSERT INTO mailbox (account_id, id, name, special, uidvalidity, uidnext, seq, mirrored) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?2, ?2)";
     let special = special.map_or(0, SpecialUse::code);
     let row: [Value; 5] = [account.into(), seq.into(), name.as_str().into(), special.into(), uidvalidity.into()];
-    tx.query(sql, &row).await?;
+    tx.execute(sql, &row).await?;
     Ok(MailboxId::new(seq))
 }
 

@@ -55,7 +55,7 @@ impl Delete {
                 "DELETE FROM {table} WHERE account_id = ?1 AND id IN (SELECT message_id FROM mailbox_message WHERE account_id = ?1 AND mailbox_id = ?2) \
                  AND NOT EXISTS (SELECT 1 FROM mailbox_message m WHERE m.account_id = ?1 AND m.message_id = {table}.id AND m.mailbox_id <> ?2)"
             );
-            tx.query(&sql, &here).await?;
+            tx.execute(&sql, &here).await?;
         }
         for sql in [
             "DELETE FROM mailbox_message WHERE account_id = ?1 AND mailbox_id = ?2",
@@ -63,7 +63,7 @@ impl Delete {
             "DELETE FROM expunged WHERE account_id = ?1 AND mailbox_id = ?2",
             "DELETE FROM mailbox WHERE account_id = ?1 AND id = ?2",
         ] {
-            tx.query(sql, &here).await?;
+            tx.execute(sql, &here).await?;
         }
         let (bytes, total) = (mailbox.bytes as i64, mailbox.total as i64);
         journal::charge(tx, account, -bytes, -total).await?;

@@ -32,7 +32,7 @@ impl Step for TakeRecent {
             for step in batch {
                 let key = [step.account.into(), step.mailbox.into()];
                 let rows = tx.query("SELECT recent FROM mailbox WHERE account_id = ?1 AND id = ?2", &key).await?;
-                tx.query("UPDATE mailbox SET recent = uidnext WHERE account_id = ?1 AND id = ?2", &key).await?;
+                tx.execute("UPDATE mailbox SET recent = uidnext WHERE account_id = ?1 AND id = ?2", &key).await?;
                 done.push(rows.first().map_or(0, |row| row.int(0).unsigned_abs()));
             }
             Ok(done)

@@ -92,7 +92,7 @@ impl Rename {
         }
         let seq = journal::raise_one(tx, self.account, 1).await?;
         let sql = "UPDATE mailbox SET name = ?3 WHERE account_id = ?1 AND id = ?2";
-        tx.query(sql, &[self.account.into(), mailbox.id.into(), to.as_str().into()]).await?;
+        tx.execute(sql, &[self.account.into(), mailbox.id.into(), to.as_str().into()]).await?;
         let work = (seq, todo::Op::RenameFolder, mailbox.name.maildir_dir(), to.maildir_dir());
         todo::insert(tx, self.account, &[work]).await
     }

@@ -39,7 +39,7 @@ impl Step for Subscribe {
                     insert(tx, step.account, &step.name).await?;
                 } else {
                     let sql = "DELETE FROM subscription WHERE account_id = ?1 AND name = ?2";
-                    tx.query(sql, &[step.account.into(), step.name.as_str().into()]).await?;
+                    tx.execute(sql, &[step.account.into(), step.name.as_str().into()]).await?;
                 }
             }
             Ok(vec![(); batch.len()])
@@ -49,6 +49,6 @@ impl Step for Subscribe {
 
 pub(super) async fn insert(tx: &mut Tx, account: AccountId, name: &MailboxName) -> Result<(), Error> {
     let sql = "INSERT INTO subscription (account_id, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-    tx.query(sql, &[account.into(), name.as_str().into()]).await?;
+    tx.execute(sql, &[account.into(), name.as_str().into()]).await?;
     Ok(())
 }

@@ -106,9 +106,9 @@ impl Step for Mirrored {
                 let rows: Vec<[Value; 2]> = step.renamed.iter().map(|&(uid, flags)| [uid.into(), flags.into()]).collect();
                 let sql = "WITH v(u, f) AS (VALUES {rows}) UPDATE mailbox_message SET file_flags = v.f FROM v \
                            WHERE mailbox_message.account_id = ?1 AND mailbox_message.mailbox_id = ?2 AND mailbox_message.uid = v.u";
-                tx.rows_with(sql, &key, &rows).await?;
+                tx.execute_rows_with(sql, &key, &rows).await?;
                 let [account, mailbox] = key;
-                tx.query("UPDATE mailbox SET mirrored = ?3 WHERE account_id = ?1 AND id = ?2", &[account, mailbox, step.to.into()]).await?;
+                tx.execute("UPDATE mailbox SET mirrored = ?3 WHERE account_id = ?1 AND id = ?2", &[account, mailbox, step.to.into()]).await?;
             }
             Ok(vec![(); batch.len()])
         })

@@ -225,8 +225,8 @@ impl Step for Settled {
                 fates.iter().filter(|(_, fate)| *fate == Fate::Settled).map(|&(id, _)| [step.account.into(), id.into()])
             });
             let settled: Vec<[Value; 2]> = settled.collect();
-            tx.rows("UPDATE message SET place = NULL WHERE (account_id, id) IN (VALUES {rows})", &settled).await?;
-            tx.rows("DELETE FROM body WHERE (account_id, id) IN (VALUES {rows})", &settled).await?;
+            tx.execute_rows("UPDATE message SET place = NULL WHERE (account_id, id) IN (VALUES {rows})", &settled).await?;
+            tx.execute_rows("DELETE FROM body WHERE (account_id, id) IN (VALUES {rows})", &settled).await?;
             Ok(fates)
         })
     }

@@ -113,7 +113,7 @@ impl Prune {
         let Some(upto) = self.upto(tx).await? else { return Ok(0) };
         let account: Value = self.account.into();
         let gone = tx.query("DELETE FROM change WHERE account_id = ?1 AND seq <= ?2 RETURNING seq", &[account.clone(), upto.into()]).await?;
-        tx.query("UPDATE account SET floor = ?2 WHERE id = ?1 AND floor < ?2", &[account, upto.into()]).await?;
+        tx.execute("UPDATE account SET floor = ?2 WHERE id = ?1 AND floor < ?2", &[account, upto.into()]).await?;
         Ok(gone.len())
     }
 
@@ -149,7 +149,7 @@ impl Step for Forget {
             for step in batch {
                 let sql = "DELETE FROM expunged WHERE account_id = ?1 AND (mailbox_id, uid) IN \
                            (SELECT mailbox_id, uid FROM expunged WHERE account_id = ?1 AND at < ?2 LIMIT ?3)";
-                tx.query(sql, &[step.account.into(), step.keep.since.into(), step.keep.step.into()]).await?;
+                tx.execute(sql, &[step.account.into(), step.keep.since.into(), step.keep.step.into()]).await?;
             }
             Ok(vec![(); batch.len()])
         })

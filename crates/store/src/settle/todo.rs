@@ -32,7 +32,7 @@ pub(crate) async fn insert(tx: &mut Tx, account: AccountId, work: &[(i64, Op, St
         [account.into(), (*id).into(), now.into(), (*op as i64).into(), dir.as_str().into(), arg.as_str().into()]
     };
     let rows: Vec<[Value; 6]> = work.iter().map(row).collect();
-    tx.rows::<6>("INSERT INTO todo (account_id, id, due, op, dir, arg) VALUES {rows}", &rows).await?;
+    tx.execute_rows::<6>("INSERT INTO todo (account_id, id, due, op, dir, arg) VALUES {rows}", &rows).await?;
     Ok(())
 }
 
@@ -198,7 +198,7 @@ impl Step for Done {
         Box::pin(async move {
             for step in batch {
                 let rows: Vec<[Value; 1]> = step.ids.iter().map(|&id| [id.into()]).collect();
-                tx.rows_with("DELETE FROM todo WHERE account_id = ?1 AND id IN (VALUES {rows})", &[step.account.into()], &rows).await?;
+                tx.execute_rows_with("DELETE FROM todo WHERE account_id = ?1 AND id IN (VALUES {rows})", &[step.account.into()], &rows).await?;
             }
             Ok(vec![(); batch.len()])
         })
