@@ -8,3 +8,4 @@ mod demo;
 mod mutt;
 mod serve;
 mod signals;
+mod start_errors;

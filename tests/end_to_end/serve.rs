@@ -68,7 +68,7 @@ fn a_taken_port_is_named() {
     let Fresh { configured, offset, _directory } = fresh();
     let port = offset.port(143);
     let _taken = TcpListener::bind(("127.0.0.1", port)).expect("the port was free");
-    configured.run(&["serve"]).refused(69, &["imap", &port.to_string()]);
+    configured.run(&["serve"]).refused(69, &["imap", &format!("127.0.0.1:{port}"), "another process listens there", "port_offset"]);
 }
 
 #[test]
@@ -77,10 +77,10 @@ fn a_bad_certificate_stops_the_start() {
     let (cert, key) = (configured.directory.join("certs/server.pem"), configured.directory.join("certs/server.key"));
     let good = std::fs::read(&cert).expect("a certificate");
     std::fs::write(&cert, "not a certificate\n").expect("a file");
-    configured.run(&["serve"]).refused(78, &["server.pem"]);
+    configured.run(&["serve"]).refused(78, &["tls_cert_file", &cert.display().to_string(), "BEGIN CERTIFICATE"]);
     std::fs::write(&cert, good).expect("a file");
     std::fs::remove_file(&key).expect("a file");
-    configured.run(&["serve"]).refused(78, &["server.key"]);
+    configured.run(&["serve"]).refused(78, &[&key.display().to_string(), "tls_key_file"]);
 }
 
 #[test]

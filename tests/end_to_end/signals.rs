@@ -1,49 +1,13 @@
 //! TERM and HUP while sessions are open (DESIGN §1.4).
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
-
 use house_tests::client::installed;
 use house_tests::demo::Demo;
 use house_tests::maildir;
 use house_tests::program::Configured;
 use house_tests::server::Server;
+use house_tests::talk::Talk;
 use house_tests::until::{SOON, within};
 use rustix::process::Signal;
-
-/// A line-wise session.
-struct Talk(BufReader<TcpStream>);
-
-impl Talk {
-    fn open(at: SocketAddr) -> Talk {
-        let stream = TcpStream::connect(at).expect("a connection");
-        stream.set_read_timeout(Some(SOON)).expect("a socket");
-        let mut talk = Talk(BufReader::new(stream));
-        talk.line();
-        talk
-    }
-
-    fn say(&mut self, text: &str) {
-        self.0.get_mut().write_all(text.as_bytes()).expect("a connection");
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.0.read_line(&mut line).expect("a connection");
-        line
-    }
-
-    /// Says `text`, and reads until a line that is the last of a reply.
-    fn ask(&mut self, text: &str) -> String {
-        self.say(text);
-        loop {
-            let line = self.line();
-            if line.as_bytes().get(3) != Some(&b'-') {
-                return line;
-            }
-        }
-    }
-}
 
 #[test]
 fn term_lets_a_message_come_in_and_tells_the_others() {

@@ -7,6 +7,8 @@
 //! * [`ports`]: port offsets that no other test has.
 //! * [`client`]: other people's programs, with a deadline; a test that needs a missing one is skipped by name.
 //! * [`smtp`], [`imap`]: the least client of each, blocking, over plain TCP, for loads and counts.
+//! * [`talk`]: a session of any protocol line by line, for what no client would say.
+//! * [`disk`]: a small disk that can be filled; as root.
 //! * [`maildir`]: a Maildir as any program sees it.
 //! * [`until`]: waits for what must come true, with a deadline.
 //!
@@ -17,12 +19,14 @@
 
 pub mod client;
 pub mod demo;
+pub mod disk;
 pub mod imap;
 pub mod maildir;
 pub mod ports;
 pub mod program;
 pub mod server;
 pub mod smtp;
+pub mod talk;
 pub mod until;
 
 /// Whether `./test --long` runs.
