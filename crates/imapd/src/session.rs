@@ -151,37 +151,38 @@ struct Manners {
     uid: bool,
 }
 
-/// E-01: no EXPUNGE in FETCH, STORE and SEARCH by number: the client may have sent more numbers already.
-fn manners(body: &CommandBody) -> Manners {
+/// No EXPUNGE in FETCH, STORE and SEARCH by number: the client may have sent more numbers already (E-01). Where it has, none in what
+/// comes before them either (E-04), but in EXPUNGE: it asked for that, and reckons with it.
+fn manners(command: &Command) -> Manners {
     use CommandBody as C;
-    let (tells, uid) = match body {
+    let allowed = if command.number_follows { Expunge::Later } else { Expunge::Now };
+    let by_number = |uid| if uid { allowed } else { Expunge::Later };
+    let (tells, uid) = match &command.body {
         C::Fetch(fetch) => (Some(by_number(fetch.uid)), fetch.uid),
         C::Store(store) => (Some(by_number(store.uid)), store.uid),
         C::Search(search) => (Some(by_number(search.uid)), search.uid),
-        C::Copy(copy) => (Some(Expunge::Now), copy.uid),
+        C::Copy(copy) => (Some(allowed), copy.uid),
         C::Expunge(set) => (Some(Expunge::Now), set.is_some()),
+        // What comes behind their own data is not known.
+        C::Append(_) | C::Idle => (Some(Expunge::Later), false),
         C::Select(_) | C::Examine(_) | C::Close | C::Unselect | C::Logout | C::Reflex(_) => (None, false),
-        _ => (Some(Expunge::Now), false),
+        _ => (Some(allowed), false),
     };
     Manners { tells, uid }
-}
-
-fn by_number(uid: bool) -> Expunge {
-    if uid { Expunge::Now } else { Expunge::Later }
 }
 
 /// Serves a logged-in client; says why it ended.
 async fn read(reader: &mut Reader) -> &'static str {
     loop {
-        let body = match reader.talk.next().await {
-            Some(Event::Command(Command { body, .. })) => body,
+        let command = match reader.talk.next().await {
+            Some(Event::Command(command)) => command,
             Some(Event::Ended(why)) => return farewell(&mut reader.talk, why).await,
             Some(_) => continue,
             None => return "connection closed",
         };
-        let manners = manners(&body);
-        let logout = matches!(body, CommandBody::Logout);
-        let outcome = command::run(reader, body).await;
+        let manners = manners(&command);
+        let logout = matches!(command.body, CommandBody::Logout);
+        let outcome = command::run(reader, command.body).await;
         match answer(reader, outcome, &manners).await {
             Ok(()) if logout => return "logged out",
             Ok(()) => {}

@@ -13,6 +13,7 @@ pub mod idle;
 pub mod list;
 pub mod login;
 pub mod mailbox;
+pub(crate) mod next;
 pub mod rename;
 pub mod search;
 pub mod status;
@@ -69,6 +70,9 @@ impl Tag {
 pub struct Command {
     pub tag: Tag,
     pub body: CommandBody,
+    /// The client didn't wait: a command by sequence number lies unread behind this one, and counts as it was told until now (E-04).
+    /// Unknown, so `false`, for a command that takes more from the client before it ends.
+    pub number_follows: bool,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -202,7 +206,7 @@ pub(crate) fn parse(line: &[u8], whole: bool, logged_in: bool, limits: &Limits) 
     if whole == matches!(body, CommandBody::Append(_)) {
         return Err(Bad::syntax("Literal expected")); // only APPEND ends in a literal, and it does
     }
-    Ok(Command { tag, body })
+    Ok(Command { tag, body, number_follows: false })
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ impl Session {
                 }
             }
             match self.judge(&assembly) {
-                Judged::Command(command) => return self.accept(command),
+                Judged::Command(command) => return self.accept(command, input),
                 Judged::Literal { size, waits: false } => assembly.expect_literal(size),
                 Judged::Literal { size, waits: true } => {
                     self.state = State::Asking(assembly, size);
@@ -181,7 +181,8 @@ impl Session {
         if size > left { Err(too_big()) } else { Ok(size) }
     }
 
-    fn accept(&mut self, command: Command) -> Heard {
+    /// `unread`: what the client has sent behind it. Nothing is added to it until the command is answered, so one look tells.
+    fn accept(&mut self, mut command: Command, unread: &[u8]) -> Heard {
         let tag = Some(command.tag.clone());
         let then = match &command.body {
             CommandBody::StartTls if self.secured => return self.refuse(tag, Bad::syntax("TLS is active already")),
@@ -190,6 +191,9 @@ impl Session {
             CommandBody::Idle => Then::Exchange(Exchange::Idle),
             _ => Then::Nothing,
         };
+        if self.logged_in && matches!(then, Then::Nothing) {
+            command.number_follows = command::next::is_by_number(unread);
+        }
         self.errors = 0;
         self.state = State::Running { tag, then };
         Some(Event::Command(command))
@@ -371,7 +375,7 @@ impl State {
 
 fn reflex(tag: Option<Tag>, reaction: Reaction) -> Event<Command> {
     let tag = tag.unwrap_or_else(|| Tag::constant(NO_TAG));
-    Event::Command(Command { tag, body: CommandBody::Reflex(Reflex(reaction)) })
+    Event::Command(Command { tag, body: CommandBody::Reflex(Reflex(reaction)), number_follows: false })
 }
 
 impl Dialogue for Session {

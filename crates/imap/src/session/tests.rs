@@ -14,6 +14,8 @@ struct Talk {
     draft: Vec<u8>,
     /// Commands, without reflexes.
     heard: Vec<CommandBody>,
+    /// Of each, whether a command by number lay behind it.
+    follows: Vec<bool>,
     running: Option<CommandBody>,
     lines: Vec<Bytes>,
     refuse_append: bool,
@@ -35,7 +37,7 @@ impl Talk {
         assert_eq!(&out[..], b"* OK hi\r\n");
         out.clear();
         Talk {
-            session, input: BytesMut::new(), out, stored: vec![], draft: vec![], heard: vec![], running: None,
+            session, input: BytesMut::new(), out, stored: vec![], draft: vec![], heard: vec![], follows: vec![], running: None,
             lines: vec![], refuse_append: false, now, closed: false,
         }
     }
@@ -46,6 +48,7 @@ impl Talk {
         assert!(talk.session.logged_in());
         talk.out.clear();
         talk.heard.clear();
+        talk.follows.clear();
         talk
     }
 
@@ -82,7 +85,8 @@ impl Talk {
                 self.give(reflex.answer());
                 assert_eq!(self.session.wants().close, closes);
             }
-            Event::Command(Command { body, .. }) => {
+            Event::Command(Command { body, number_follows, .. }) => {
+                self.follows.push(number_follows);
                 let answer = match &body {
                     CommandBody::Append(_) if self.refuse_append => Answer::Done(Tagged::no("no room").into()),
                     CommandBody::Append(_) => Answer::Go(Response::Continue("OK".into())),
@@ -468,5 +472,22 @@ proptest::proptest! {
         proptest::prop_assert_eq!(whole.said(), cut.said());
         proptest::prop_assert_eq!(whole.stored, cut.stored);
         proptest::prop_assert_eq!(whole.heard, cut.heard);
+    }
+}
+
+#[test]
+fn e_04_a_command_knows_that_one_by_number_follows() {
+    let table: &[(&[u8], &[bool])] = &[
+        (b"a NOOP\r\nb FETCH 1 (UID)\r\n", &[true, false]),
+        (b"a NOOP\r\nb UID FETCH 1 (UID)\r\nc STORE 1 +FLAGS (\\Seen)\r\n", &[false, true, false]),
+        (b"a STATUS {5+}\r\nINBOX (MESSAGES)\r\nb SEARCH ALL\r\n", &[true, false]),
+        // Behind these comes what belongs to them.
+        (b"a APPEND x {11+}\r\nb FETCH 1 x\r\nc COPY 1 x\r\n", &[false, false]),
+        (b"a IDLE\r\nDONE\r\nb FETCH 1 (UID)\r\n", &[false, false]),
+    ];
+    for (wire, expected) in table {
+        let mut talk = Talk::logged_in();
+        talk.say(wire);
+        assert_eq!(talk.follows, *expected, "{:?}", String::from_utf8_lossy(wire));
     }
 }

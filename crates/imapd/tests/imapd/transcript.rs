@@ -3,6 +3,7 @@
 //! * `…` stands for any text; at the begin of a line also for any responses before it. `$name` stands for a number or word:
 //!   its first use takes it, later ones must be the same.
 //! * `{=octets}` is a literal, with `\r`, `\n` and `\0` in it; sent as `{n+}`.
+//! * ` ⏎ ` ends a command within a line: what follows is sent with it, in one packet (pipelining).
 //! * A connection is logged in as alice when it is first used; `@raw` at the top: none is, and greetings are read.
 //!   `@bob 2`: connection 2 is bob's (quota 2000 octets). `@far`: connections come from another machine.
 //! * `S1: EOF`: the connection ends. `#` begins a comment.
@@ -86,7 +87,7 @@ impl<'w> Play<'w> {
             octets.extend_from_slice(&literal);
             rest = after;
         }
-        octets.extend_from_slice(rest.as_bytes());
+        octets.extend_from_slice(rest.replace(" ⏎ ", "\r\n").as_bytes());
         octets.extend_from_slice(b"\r\n");
         octets
     }

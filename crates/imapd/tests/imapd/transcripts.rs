@@ -51,6 +51,7 @@ transcripts! {
     c_07_bad_is_not_the_end
     e_01_no_expunge_in_fetch_store_search_by_number
     e_03_commands_run_in_order_and_a_failed_select_leaves_nothing
+    e_04_expunge_waits_for_a_command_by_number_already_sent
     e_05_store_answers_and_silent_hides_only_its_own_change
     e_07_what_was_expunged_elsewhere_is_left_out
     e_10_close_expunges_silently_unselect_and_examine_do_not
