@@ -28,6 +28,19 @@ impl Talk {
         self.0.get_mut().write_all(text.as_ref()).expect("a connection");
     }
 
+    /// Sends so many octets without a line's end, or as many as the server takes before it hangs up.
+    pub fn pour(&mut self, octets: usize) {
+        const AT_ONCE: [u8; 1 << 16] = [b'x'; 1 << 16];
+        let mut left = octets;
+        while left > 0 {
+            let now = left.min(AT_ONCE.len());
+            if self.0.get_mut().write_all(&AT_ONCE[..now]).is_err() {
+                return;
+            }
+            left -= now;
+        }
+    }
+
     /// A line, with its end; empty when the server has closed.
     #[track_caller]
     pub fn line(&mut self) -> String {
