@@ -26,8 +26,11 @@ const SENDING: [&str; 2] = ["smtp", "submission"];
 /// Parts, each within the one before.
 const NESTED: usize = 40_000;
 
-/// What is said, in this order; each gives the connections that are still open, and stay so while others are served.
-const LIST: [(&str, fn(&House) -> Vec<Talk>); 9] = [
+/// Says something bad; gives the connections that are still open, and stay so while others are served.
+type Bad = fn(&House) -> Vec<Talk>;
+
+/// What is said, in this order.
+const LIST: [(&str, Bad); 9] = [
     ("lines of a megabyte", lines),
     ("floods", floods),
     ("NULs", nuls),

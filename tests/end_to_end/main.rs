@@ -6,6 +6,7 @@ mod bad_input;
 mod clients;
 mod commands;
 mod demo;
+mod full_disk;
 mod mutt;
 mod serve;
 mod signals;

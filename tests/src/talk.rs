@@ -30,7 +30,7 @@ impl Talk {
 
     /// Sends so many octets without a line's end, or as many as the server takes before it hangs up.
     pub fn pour(&mut self, octets: usize) {
-        const AT_ONCE: [u8; 1 << 16] = [b'x'; 1 << 16];
+        static AT_ONCE: [u8; 1 << 16] = [b'x'; 1 << 16];
         let mut left = octets;
         while left > 0 {
             let now = left.min(AT_ONCE.len());
