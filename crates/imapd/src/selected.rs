@@ -1,5 +1,7 @@
 //! The selected mailbox: what this client was told of it, and how it catches up with what happened.
 
+use std::ops::Range;
+
 use imap::response::{FlagList, Response};
 use imap::view::{self, Expunge, View};
 use imap::{Code, Condition};
@@ -17,6 +19,8 @@ pub(crate) struct Selected {
     pub(crate) view: View,
     /// The account's `seq` up to which the view knows what happened.
     known: ModSeq,
+    /// The UIDs claimed last as \Recent. Those of them that the view does not know yet are in the next changes.
+    claimed: Range<u64>,
     keywords: Keywords,
     /// Keywords were named that the client was not told of.
     renamed: bool,
@@ -31,14 +35,15 @@ pub(crate) enum Fate {
 }
 
 impl Selected {
-    /// From the store's view; messages from `recent_from` on are \Recent to this session.
-    pub(crate) fn new(opened: &store::View, recent_from: u64, read_only: bool) -> Selected {
-        let message = |row: &Row| view::Message::new(row.uid, row.flags, u64::from(row.uid.get()) >= recent_from);
+    /// From the store's view; the UIDs of `recent` are \Recent to this session.
+    pub(crate) fn new(opened: &store::View, recent: Range<u64>, read_only: bool) -> Selected {
+        let message = |row: &Row| view::Message::new(row.uid, row.flags, recent.contains(&row.uid.get().into()));
         Selected {
             id: opened.mailbox.id,
             read_only,
             view: View::new(opened.rows.iter().map(message), flag_names::of(&opened.keywords)),
             known: opened.modseq,
+            claimed: recent,
             keywords: opened.keywords.clone(),
             renamed: false,
         }
@@ -74,14 +79,21 @@ impl Selected {
         }
     }
 
-    /// New messages; \Recent is claimed for those nobody has claimed (F-02).
-    async fn added(&self, store: &Store, account: AccountId, rows: &[Row]) -> Result<Vec<view::Message>, db::Error> {
-        let recent_from = match rows.is_empty() || self.read_only {
-            true => u64::MAX,
+    /// New messages; \Recent is claimed for those nobody has claimed (F-02). What came between the last look and the claim
+    /// that followed it was claimed by that.
+    async fn added(&mut self, store: &Store, account: AccountId, rows: &[Row]) -> Result<Vec<view::Message>, db::Error> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let claimed = match self.read_only {
+            true => 0..0,
             false => store.take_recent(account, self.id).await?,
         };
-        let message = |row: &Row| view::Message::new(row.uid, row.flags, u64::from(row.uid.get()) >= recent_from);
-        Ok(rows.iter().map(message).collect())
+        let is_recent = |uid: u64| !self.read_only && (claimed.contains(&uid) || self.claimed.contains(&uid));
+        let message = |row: &Row| view::Message::new(row.uid, row.flags, is_recent(row.uid.get().into()));
+        let added = rows.iter().map(message).collect();
+        self.claimed = claimed;
+        Ok(added)
     }
 
     /// The log does not reach back to what we know: compares with the whole mailbox.

@@ -12,11 +12,11 @@ pub(super) async fn select(reader: &mut Reader, name: &MailboxName, read_only: b
     reader.selected = None;
     let (store, account) = (reader.store(), reader.account());
     let opened = store.open(account, name).await?;
-    let recent_from = match read_only {
-        true => opened.mailbox.recent_from,
+    let recent = match read_only {
+        true => opened.mailbox.recent_from..u64::MAX,
         false => store.take_recent(account, opened.mailbox.id).await?,
     };
-    let selected = Selected::new(&opened, recent_from, read_only);
+    let selected = Selected::new(&opened, recent, read_only);
     let mailbox = opened.mailbox.clone();
     drop(opened); // nothing big is held while the client is told
     let mut lines = vec![
