@@ -115,12 +115,17 @@ fn a_wrong_command_line_is_64_and_help_is_none() {
 fn an_unsound_configuration_is_78_with_file_and_line() {
     let (_directory, configured) = fresh();
     let sound = std::fs::read_to_string(configured.main_cf()).expect("main.cf");
-    for bad in ["message_size_limit = many", "smtpd_recipient_restrictions = permit_everything_please", "port_offset = -1"] {
+    for (bad, remedy) in [
+        ("message_size_limit = many", "the default is 10240000"),
+        ("smtpd_recipient_restrictions = reject_unauth_destinaton", "did you mean reject_unauth_destination?"),
+        ("smtpd_recipient_restrictions = permit_everything_please", "remove it"),
+        ("port_offset = -1", "the default is 0"),
+    ] {
         let line = configured.set(bad);
         let (parameter, _) = bad.split_once(' ').expect("a parameter");
         let place = format!("main.cf, line {line}:");
         for command in [&["serve"][..], &["user", "list"]] {
-            configured.run(command).refused(78, &[parameter, &place]);
+            configured.run(command).refused(78, &[parameter, &place, remedy]);
         }
         let said = configured.run(&["check", "--json"]);
         assert_eq!(said.code, Some(78), "{said:#?}");

@@ -6,7 +6,7 @@ use crate::level::Level;
 use crate::problem::{Problem, Severity};
 use crate::raw::Raw;
 use crate::restrictions;
-use crate::table::{self, Kind, Support};
+use crate::table::{self, Kind, Parameter, Support};
 use crate::value;
 use std::collections::BTreeSet;
 
@@ -27,6 +27,25 @@ pub fn kind(kind: Kind, text: &str) -> Result<(), String> {
         Kind::Names(words) => value::list(text)?.iter().try_for_each(|name| one_of(name, words)),
         Kind::Level => Level::parse(text).map(drop).ok_or_else(|| format!("\"{text}\" is not a level such as 3.7")),
         Kind::Restrictions => restrictions::parse(text).map(drop),
+    }
+}
+
+/// What to do about a value that has not the form of its kind; empty where the finding itself tells what it may be.
+pub(crate) fn remedy(raw: &Raw, parameter: &Parameter, text: &str) -> String {
+    match parameter.kind {
+        Kind::Restrictions => {
+            let known = || restrictions::WORDS.iter().map(|(word, _)| *word);
+            let unknown = value::list(text).unwrap_or_default().into_iter().find(|word| restrictions::parse(word).is_err());
+            match unknown.and_then(|word| nearest(&word, known())) {
+                Some(near) => format!("did you mean {near}?"),
+                None => "remove it if mail may pass without this restriction".to_owned(),
+            }
+        }
+        Kind::Bool | Kind::Int(..) | Kind::Size | Kind::Time(_) | Kind::Level => {
+            let default = raw.default(parameter.name).and_then(|default| Some(expand::expand(&default, raw).ok()?.text)).unwrap_or_default();
+            if default.is_empty() { default } else { format!("the default is {default}") }
+        }
+        _ => String::new(),
     }
 }
 
@@ -225,10 +244,14 @@ fn services(config: &Config, raw: &Raw, problems: &mut Vec<Problem>) {
 
 /// The known name that `name` was probably meant to be.
 fn near(name: &str) -> Option<&'static str> {
+    nearest(name, table::parameters().map(|parameter| parameter.name))
+}
+
+/// The one of `known` that `word` was probably meant to be.
+fn nearest(word: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     // A slip costs at most two letters; short names would match anything.
-    let limit = if name.len() < 6 { 1 } else { 2 };
-    let close = table::parameters().map(|p| (distance(name, p.name, limit), p.name)).filter(|(d, _)| *d <= limit);
-    close.min().map(|(_, name)| name)
+    let limit = if word.len() < 6 { 1 } else { 2 };
+    known.map(|known| (distance(word, known, limit), known)).filter(|(distance, _)| *distance <= limit).min().map(|(_, known)| known)
 }
 
 /// Letters to insert, remove or replace; anything above `limit` may be reported as `limit + 1`.
@@ -268,13 +291,13 @@ mod tests {
     /// A broken sample for each message.
     #[test]
     fn each_mistake_gets_its_message() {
-        let cases: [(&str, &[&str]); 24] = [
-            ("soft_bounce = maybe", &["error /c/main.cf, line 1: soft_bounce: \"maybe\" is neither yes nor no"]),
-            ("\nmessage_size_limit = abc", &["error /c/main.cf, line 2: message_size_limit: \"abc\" is not a number"]),
-            ("smtpd_timeout = 5y", &["error /c/main.cf, line 1: smtpd_timeout: \"5y\": the unit of a time is one of s m h d w"]),
-            ("smtpd_recipient_limit = 0", &["error /c/main.cf, line 1: smtpd_recipient_limit: 0 is not between 1 and 1000000"]),
+        let cases: [(&str, &[&str]); 25] = [
+            ("soft_bounce = maybe", &["error /c/main.cf, line 1: soft_bounce: \"maybe\" is neither yes nor no; the default is no"]),
+            ("\nmessage_size_limit = abc", &["error /c/main.cf, line 2: message_size_limit: \"abc\" is not a number; the default is 10240000"]),
+            ("smtpd_timeout = 5y", &["error /c/main.cf, line 1: smtpd_timeout: \"5y\": the unit of a time is one of s m h d w; the default is 300s"]),
+            ("smtpd_recipient_limit = 0", &["error /c/main.cf, line 1: smtpd_recipient_limit: 0 is not between 1 and 1000000; the default is 1000"]),
             ("plaintext_auth = yes", &["error /c/main.cf, line 1: plaintext_auth: \"yes\" is not one of: no, loopback"]),
-            ("compatibility_level = abc", &["error /c/main.cf, line 1: compatibility_level: \"abc\" is not a level such as 3.7"]),
+            ("compatibility_level = abc", &["error /c/main.cf, line 1: compatibility_level: \"abc\" is not a level such as 3.7; the default is 0"]),
             ("services = smtp nntp", &["error /c/main.cf, line 1: services: \"nntp\" is not one of: smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s, sieve, http, queue, upkeep"]),
             ("services = smtp sieve", &["error /c/main.cf, line 1: services: sieve is not built yet; leave it out"]),
             ("mynetworks = 192.0.2.1/24", &["error /c/main.cf, line 1: mynetworks: \"192.0.2.1/24\": non-null host address bits; write the first address of the network"]),
@@ -290,7 +313,8 @@ mod tests {
             ("alias_maps = hash:/etc/aliases", &["warning /c/main.cf, line 1: alias_maps: is not supported and has no effect; aliases live in the directory: posthouse alias add"]),
             ("smtpd_client_restrictions = reject_rbl_client zen.example", &["error /c/main.cf, line 1: smtpd_client_restrictions: restricts access or refuses mail, and is not supported; remove it if mail may pass without this restriction"]),
             ("header_checks =", &["note /c/main.cf, line 1: header_checks: is not supported; as written it would change nothing"]),
-            ("smtpd_recipient_restrictions = check_policy_service x", &["error /c/main.cf, line 1: smtpd_recipient_restrictions: \"check_policy_service\" is not supported, and it may restrict access"]),
+            ("smtpd_recipient_restrictions = check_policy_service x", &["error /c/main.cf, line 1: smtpd_recipient_restrictions: \"check_policy_service\" is not supported, and it may restrict access; remove it if mail may pass without this restriction"]),
+            ("smtpd_recipient_restrictions = reject_unauth_destinaton", &["error /c/main.cf, line 1: smtpd_recipient_restrictions: \"reject_unauth_destinaton\" is not supported, and it may restrict access; did you mean reject_unauth_destination?"]),
             ("compatibility_level = 3.7\nsmtpd_relay_restrictions = permit_mynetworks", &["error /c/main.cf, line 2: smtpd_relay_restrictions: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, specify at least one working instance of: reject_unauth_destination, defer_unauth_destination, reject, defer; end the list with reject_unauth_destination"]),
             ("mydestination = a.test\nrelay_domains = a.test", &["error /c/main.cf, line 2: a.test: a.test is in mydestination and in relay_domains (mydestination: line 1); list it in one of them"]),
         ];

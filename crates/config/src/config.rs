@@ -214,7 +214,8 @@ impl Config {
                 }
             }
             if let Err(what) = check::kind(parameter.kind, &text) {
-                problems.push(check::placed(raw, name, Problem::new(Severity::Error, "bad-value", name, what)));
+                let problem = Problem::new(Severity::Error, "bad-value", name, what).fix(check::remedy(raw, parameter, &text));
+                problems.push(check::placed(raw, name, problem));
             }
             self.values.insert(name, text);
         }

@@ -26,7 +26,8 @@ pub enum Restriction {
     Defer,
 }
 
-const WORDS: [(&str, Restriction); 8] = [
+/// As they are written.
+pub(crate) const WORDS: [(&str, Restriction); 8] = [
     ("permit", Restriction::Permit),
     ("permit_mynetworks", Restriction::PermitMynetworks),
     ("permit_sasl_authenticated", Restriction::PermitSaslAuthenticated),
