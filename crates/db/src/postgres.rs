@@ -178,7 +178,7 @@ impl Writer {
 
     /// Keeps the connection when it can go on.
     async fn roll_back(&mut self, mut tx: Tx) {
-        if tx.control("ROLLBACK").await.is_ok() {
+        if tx.roll_back().await {
             self.tx = Some(tx);
         }
     }

@@ -35,8 +35,10 @@ impl Together {
         self.sql.push_str(parts.next().unwrap_or_default());
         for part in parts {
             let after = part.trim_start_matches(|c: char| c.is_ascii_digit());
-            let number = part[..part.len() - after.len()].parse::<usize>().ok();
-            self.args.extend(number.and_then(|number| args.get(number.checked_sub(1)?)).cloned());
+            if let Ok(number) = part[..part.len() - after.len()].parse::<usize>() {
+                // What has no value is NULL, as SQLite has it: the values behind it must not move up.
+                self.args.push(args.get(number.wrapping_sub(1)).cloned().unwrap_or(Value::NullInt));
+            }
             self.sql.push('?');
             self.sql.push_str(after);
         }
@@ -63,6 +65,14 @@ mod tests {
         assert_eq!(sql, "BEGIN IMMEDIATE\n;UPDATE a SET n = ? WHERE id = ? AND n < ?\n;INSERT INTO b (id) VALUES (?),(?)");
         assert_eq!(args, [2, 1, 2, 3, 4].map(Value::Int));
         assert!(together.is_empty() && together.take().1.is_empty());
+    }
+
+    #[test]
+    fn a_value_that_is_missing_moves_no_other() {
+        let mut together = Together::default();
+        together.push("SELECT ?2, ?1 -- what?", &[Value::Int(1)]);
+        together.push("SELECT ?1", &[Value::Int(2)]);
+        assert_eq!(together.take().1, [Value::NullInt, Value::Int(1), Value::Int(2)]);
     }
 
     #[test]
