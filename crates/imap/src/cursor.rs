@@ -15,6 +15,8 @@ pub(crate) enum Bad {
     Syntax(Option<Code>, &'static str),
     /// `NO`: the language, but never possible here.
     Refused(Code, &'static str),
+    /// `NO`: a search in a charset that is not known here. `saves`: its result was to be `$`, which so is empty (RFC 5182 §2.1).
+    Charset { saves: bool },
 }
 
 impl Bad {
@@ -37,9 +39,13 @@ impl Bad {
             Bad::Syntax(None, text) => Tagged::bad(text),
             Bad::Syntax(Some(code), text) => Tagged::bad(text).code(code),
             Bad::Refused(code, text) => Tagged::no(text).code(code),
+            Bad::Charset { .. } => Tagged::no("Unknown charset").code(Code::BadCharset(CHARSETS.map(Into::into).to_vec())),
         }
     }
 }
+
+/// The charsets named in a refusal; others are known too.
+const CHARSETS: [&str; 2] = ["US-ASCII", "UTF-8"];
 
 pub(crate) struct Cursor<'a> {
     rest: &'a [u8],

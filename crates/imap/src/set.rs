@@ -1,4 +1,5 @@
-//! Sequence sets: `1,3:5,9:*` — RFC 3501 §9 `sequence-set`. Whether the numbers mean sequence numbers or UIDs stands beside them.
+//! Sequence sets: `1,3:5,9:*` — RFC 3501 §9 `sequence-set` — and `$`, RFC 5182 §3. Whether the numbers mean sequence numbers or
+//! UIDs stands beside them.
 
 use crate::cursor::{Bad, Cursor};
 use std::fmt;
@@ -12,14 +13,15 @@ pub enum Bound {
     Last,
 }
 
-/// Ranges in the order given; `4:2` is kept as sent and means `2:4`. Never empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SequenceSet(Vec<(Bound, Bound)>);
+pub enum SequenceSet {
+    /// In the order given; `4:2` is kept as sent and means `2:4`. Never empty.
+    Ranges(Vec<(Bound, Bound)>),
+    /// `$`: the messages that the last SEARCH saved, by whatever name.
+    Saved,
+}
 
 impl SequenceSet {
-    pub fn ranges(&self) -> &[(Bound, Bound)] {
-        &self.0
-    }
 
     /// From numbers in ascending order, made into ranges; `None` of nothing.
     pub fn of_numbers(numbers: impl IntoIterator<Item = NonZeroU32>) -> Option<Self> {
@@ -31,17 +33,20 @@ impl SequenceSet {
             }
         }
         let ranges: Vec<_> = ranges.into_iter().map(|(a, b)| (Bound::Number(a), Bound::Number(b))).collect();
-        (!ranges.is_empty()).then_some(SequenceSet(ranges))
+        (!ranges.is_empty()).then_some(SequenceSet::Ranges(ranges))
     }
 
     pub(crate) fn parse(cursor: &mut Cursor) -> Result<Self, Bad> {
+        if cursor.take(b'$') {
+            return Ok(SequenceSet::Saved);
+        }
         let mut ranges = Vec::new();
         loop {
             let first = bound(cursor)?;
             let second = if cursor.take(b':') { bound(cursor)? } else { first };
             ranges.push((first, second));
             if !cursor.take(b',') {
-                return Ok(SequenceSet(ranges));
+                return Ok(SequenceSet::Ranges(ranges));
             }
             if ranges.len() >= cursor.limits.ranges {
                 return Err(Bad::limit("Too many ranges in the message set"));
@@ -68,7 +73,8 @@ impl fmt::Display for Bound {
 
 impl fmt::Display for SequenceSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (first, last)) in self.0.iter().enumerate() {
+        let SequenceSet::Ranges(ranges) = self else { return f.write_str("$") };
+        for (index, (first, last)) in ranges.iter().enumerate() {
             if index > 0 {
                 f.write_str(",")?;
             }

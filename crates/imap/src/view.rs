@@ -5,6 +5,8 @@
 //! flags changed. So every number a client sends is read in the numbering it was told (S-01), also of messages that are
 //! gone meanwhile (E-07).
 //!
+//! What a SEARCH saved (`$`, RFC 5182) is a mark on the message, so it lasts as long as that: whatever number it comes to have.
+//!
 //! Memory: 24 octets a message. Resolving a set and telling walk arrays; nothing is allocated for each message.
 
 use crate::flags::FlagNames;
@@ -42,11 +44,13 @@ pub struct Message {
     report: bool,
     /// Vanished from the mailbox, and the client doesn't know.
     gone: bool,
+    /// Belongs to `$`.
+    saved: bool,
 }
 
 impl Message {
     pub fn new(uid: Uid, flags: Flags, recent: bool) -> Self {
-        Message { uid, flags, recent, told: flags, report: false, gone: false }
+        Message { uid, flags, recent, told: flags, report: false, gone: false, saved: false }
     }
 
     /// Expunged elsewhere, not yet told: its octets may be gone (E-07), a STORE passes it by (E-08).
@@ -169,17 +173,50 @@ impl View {
         self.messages(chosen).map(|(_, message)| message.uid).collect()
     }
 
-    /// Which messages a set means. By UID: unknown ones are passed by, and `999:*` has the last message (S-07). By number:
+    /// From now on `$` means the messages of these sequence numbers.
+    pub fn save(&mut self, numbers: &[u32]) {
+        self.told.iter_mut().for_each(|message| message.saved = false);
+        for &number in numbers {
+            if let Some(message) = (number as usize).checked_sub(1).and_then(|index| self.told.get_mut(index)) {
+                message.saved = true;
+            }
+        }
+    }
+
+    /// The UIDs of these sequence numbers, in their order.
+    pub fn uids_of(&self, mut numbers: Vec<u32>) -> Vec<u32> {
+        numbers.retain_mut(|number| {
+            let uid = self.message(*number).map(|message| message.uid.get());
+            *number = uid.unwrap_or_default();
+            uid.is_some()
+        });
+        numbers
+    }
+
+    /// Which messages a set means. `$`: those saved that are still there (RFC 5182 §2.1). By UID: unknown ones are passed by, and `999:*` has the last message (S-07). By number:
     /// an unknown one is an error, but in a range with `*` it means up to the last.
     pub fn resolve(&self, set: &SequenceSet, uid: bool) -> Result<Chosen, NoSuchNumber> {
-        let mut ranges = Vec::with_capacity(set.ranges().len());
-        for &(first, last) in set.ranges() {
+        let SequenceSet::Ranges(bounds) = set else { return Ok(self.saved()) };
+        let mut ranges = Vec::with_capacity(bounds.len());
+        for &(first, last) in bounds {
             let range = if uid { self.by_uid(first, last) } else { self.by_number(first, last)? };
             if !range.is_empty() {
                 ranges.push(range);
             }
         }
         Ok(Chosen(merged(ranges)))
+    }
+
+    fn saved(&self) -> Chosen {
+        let is_saved = |message: &Message| message.saved && !message.gone;
+        let indexes = self.told.iter().enumerate().filter(|(_, message)| is_saved(message)).map(|(index, _)| index);
+        Chosen(indexes.fold(Vec::new(), |mut ranges: Vec<Range<usize>>, index| {
+            match ranges.last_mut() {
+                Some(last) if last.end == index => last.end += 1,
+                _ => ranges.push(index..index + 1),
+            }
+            ranges
+        }))
     }
 
     fn by_uid(&self, first: Bound, last: Bound) -> Range<usize> {

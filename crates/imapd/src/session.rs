@@ -200,6 +200,11 @@ async fn answer(reader: &mut Reader, outcome: Result<Option<Tagged>, Halt>, mann
         Err(Halt::Body(error)) => no::body(&error),
         Err(Halt::Reflex(reflex)) => {
             let closes = reflex.closes();
+            if reflex.empties_saved()
+                && let Some(selected) = &mut reader.selected
+            {
+                selected.view.save(&[]);
+            }
             let told = reader.talk.answer(reflex.answer()).await;
             return if closes || told.is_err() { Err("too many errors") } else { Ok(()) };
         }

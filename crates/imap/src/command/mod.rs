@@ -117,7 +117,10 @@ pub enum CommandBody {
 
 /// What the session would write itself if reading could write: a `+` for a literal, a `BAD`.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Reflex(pub(crate) Reaction);
+pub struct Reflex {
+    pub(crate) reaction: Reaction,
+    pub(crate) empties_saved: bool,
+}
 
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Reaction {
@@ -129,7 +132,7 @@ pub(crate) enum Reaction {
 impl Reflex {
     /// The answer to hand back.
     pub fn answer(self) -> Answer<Response> {
-        match self.0 {
+        match self.reaction {
             Reaction::Continue => Answer::Go(Response::Continue("OK".into())),
             Reaction::Refuse(response) => Answer::Done(response),
             Reaction::Close(response) => Answer::Close(response),
@@ -138,7 +141,12 @@ impl Reflex {
 
     /// Whether the conversation ends with it.
     pub fn closes(&self) -> bool {
-        matches!(self.0, Reaction::Close(_))
+        matches!(self.reaction, Reaction::Close(_))
+    }
+
+    /// Whether a search is refused whose result was to be `$`: that is empty now (RFC 5182 §2.1).
+    pub fn empties_saved(&self) -> bool {
+        self.empties_saved
     }
 }
 

@@ -1,7 +1,7 @@
 //! The client's pen, for tests: what is parsed can be printed, and parsed again alike.
 
 use super::fetch::{Item, SectionText};
-use super::search::Day;
+use super::search::{Day, Returns};
 use super::store::Change;
 use super::{CommandBody, Key};
 use crate::FlagArguments;
@@ -51,13 +51,21 @@ pub fn print(body: &CommandBody) -> Vec<u8> {
             out.push(b')');
         }
         CommandBody::Search(search) => {
-            text(format!("{}SEARCH CHARSET utf-8 ", uid(search.uid)));
+            text(format!("{}SEARCH {}CHARSET utf-8 ", uid(search.uid), returns(search.returns)));
             key(&mut out, &search.key);
         }
         CommandBody::Expunge(Some(set)) => text(format!("UID EXPUNGE {set}")),
         other => panic!("no pen for {other:?}"),
     }
     out
+}
+
+fn returns(returns: Option<Returns>) -> String {
+    let Some(returns) = returns else { return String::new() };
+    let options =
+        [("SAVE", returns.save), ("MAX", returns.max), ("MIN", returns.min), ("ALL", returns.all), ("COUNT", returns.count)];
+    let named: Vec<_> = options.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
+    format!("RETURN ({}) ", named.join(" "))
 }
 
 /// Quoted if it can be, else a literal.
@@ -164,6 +172,8 @@ fn key(out: &mut Vec<u8>, key_: &Key) {
         Key::SentBefore(of) => text(format!("SENTBEFORE \"{}\"", day(of))),
         Key::SentOn(of) => text(format!("SENTON {}", day(of))),
         Key::SentSince(of) => text(format!("SENTSINCE {}", day(of))),
+        Key::Older(seconds) => text(format!("OLDER {seconds}")),
+        Key::Younger(seconds) => text(format!("YOUNGER {seconds}")),
         Key::Larger(size) => text(format!("LARGER {size}")),
         Key::Smaller(size) => text(format!("SMALLER {size}")),
         Key::Header { field, value } => {

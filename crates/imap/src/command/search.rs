@@ -1,4 +1,10 @@
-//! SEARCH, UID SEARCH — RFC 3501 §6.4.4.
+//! SEARCH, UID SEARCH — RFC 3501 §6.4.4; RETURN — RFC 4731 and 5182; OLDER, YOUNGER — RFC 5032.
+//!
+//! ```text
+//! search         = "SEARCH" [SP "RETURN" SP "(" [return-opt *(SP return-opt)] ")"] SP search-program
+//! return-opt     = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"
+//! search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
+//! ```
 //!
 //! Keys come out in a small language of their own: UNSEEN is `Not(Flag(SEEN))`, NEW is `And[Recent, Not(Flag(SEEN))]`,
 //! and all strings are UTF-8, whatever their charset was.
@@ -7,15 +13,47 @@ use super::CommandBody;
 use crate::SequenceSet;
 use crate::cursor::{Bad, Cursor};
 use crate::flags::keyword;
-use crate::response::Code;
 use encoding_rs::Encoding;
 use mail::{Flags, Keyword};
+use std::num::NonZeroU32;
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct Search {
     pub uid: bool,
+    /// `None`: the result is told as `* SEARCH`.
+    pub returns: Option<Returns>,
     /// Several keys at the top are one [`Key::And`].
     pub key: Key,
+}
+
+/// What is wanted of a result: RFC 4731 §3.1, 5182 §2.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Returns {
+    pub min: bool,
+    pub max: bool,
+    pub count: bool,
+    pub all: bool,
+    /// It becomes `$`.
+    pub save: bool,
+}
+
+impl Returns {
+    /// What `RETURN ()` means.
+    pub const ALL: Returns = Returns { min: false, max: false, count: false, all: true, save: false };
+
+    /// Whether an ESEARCH line answers: SAVE alone asks for none.
+    pub fn wants_line(self) -> bool {
+        Returns { save: false, ..self } != Returns::default()
+    }
+
+    /// What becomes `$` of these: with MIN and MAX alone, those two (RFC 5182 §2.4).
+    pub fn saved(self, found: &[u32]) -> Vec<u32> {
+        if self.all || self.count || !(self.min || self.max) {
+            return found.to_vec();
+        }
+        let (first, last) = (found.first().filter(|_| self.min), found.last().filter(|_| self.max));
+        first.into_iter().chain(last).copied().collect()
+    }
 }
 
 /// A calendar day, without time or zone (Q-03).
@@ -51,6 +89,10 @@ pub enum Key {
     SentBefore(Day),
     SentOn(Day),
     SentSince(Day),
+    /// INTERNALDATE at least so many seconds ago.
+    Older(NonZeroU32),
+    /// At most so many.
+    Younger(NonZeroU32),
     /// More octets than this.
     Larger(u64),
     /// Fewer octets than this.
@@ -62,29 +104,60 @@ pub enum Key {
     Text(String),
 }
 
-/// The charsets named in a refusal.
-const CHARSETS: [&str; 2] = ["US-ASCII", "UTF-8"];
-
 pub(crate) fn parse(cursor: &mut Cursor, uid: bool) -> Result<CommandBody, Bad> {
     cursor.sp()?;
+    let returns = returns(cursor)?;
     let mut charset = encoding_rs::UTF_8; // without CHARSET it is US-ASCII; UTF-8 is taken silently (Q-01)
     if cursor.peek_atom().eq_ignore_ascii_case(b"CHARSET") {
         cursor.skip_atom();
         cursor.sp()?;
-        charset = charset_of(&cursor.astring()?)?;
+        charset = charset_of(cursor, returns)?;
         cursor.sp()?;
     }
-    let mut keys = Keys { charset, left: cursor.limits.search_keys };
-    let key = keys.several(cursor, 0)?;
-    Ok(CommandBody::Search(Search { uid, key }))
+    let key = keys(cursor, charset)?;
+    Ok(CommandBody::Search(Search { uid, returns, key }))
 }
 
-fn charset_of(label: &[u8]) -> Result<&'static Encoding, Bad> {
+/// `RETURN (…)` with the space behind it, if it is there.
+pub(super) fn returns(cursor: &mut Cursor) -> Result<Option<Returns>, Bad> {
+    if !cursor.peek_atom().eq_ignore_ascii_case(b"RETURN") {
+        return Ok(None);
+    }
+    cursor.skip_atom();
+    cursor.sp()?;
+    cursor.expect(b'(')?;
+    let mut returns = Returns::default();
+    while cursor.peek() != Some(b')') {
+        if returns != Returns::default() {
+            cursor.sp()?;
+        }
+        match cursor.atom()?.to_ascii_uppercase().as_slice() {
+            b"MIN" => returns.min = true,
+            b"MAX" => returns.max = true,
+            b"COUNT" => returns.count = true,
+            b"ALL" => returns.all = true,
+            b"SAVE" => returns.save = true,
+            _ => return Err(Bad::syntax("Unknown RETURN option")),
+        }
+    }
+    cursor.expect(b')')?;
+    cursor.sp()?;
+    Ok(Some(if returns == Returns::default() { Returns::ALL } else { returns }))
+}
+
+/// `charset`: an astring.
+pub(super) fn charset_of(cursor: &mut Cursor, returns: Option<Returns>) -> Result<&'static Encoding, Bad> {
+    let label = cursor.astring()?;
     if label.eq_ignore_ascii_case(b"US-ASCII") {
         return Ok(encoding_rs::UTF_8);
     }
-    let unknown = || Bad::no(Code::BadCharset(CHARSETS.map(Into::into).to_vec()), "Unknown charset");
-    Encoding::for_label_no_replacement(label).ok_or_else(unknown)
+    let saves = returns.is_some_and(|returns| returns.save);
+    Encoding::for_label_no_replacement(&label).ok_or(Bad::Charset { saves })
+}
+
+/// `search-key *(SP search-key)`, to the end.
+pub(super) fn keys(cursor: &mut Cursor, charset: &'static Encoding) -> Result<Key, Bad> {
+    Keys { charset, left: cursor.limits.search_keys }.several(cursor, 0)
 }
 
 struct Keys {
@@ -119,7 +192,7 @@ impl Keys {
                 cursor.expect(b')')?;
                 Ok(inner)
             }
-            Some(b'*' | b'0'..=b'9') => SequenceSet::parse(cursor).map(Key::Set),
+            Some(b'*' | b'$' | b'0'..=b'9') => SequenceSet::parse(cursor).map(Key::Set),
             _ => self.named(cursor, depth),
         }
     }
@@ -147,9 +220,9 @@ impl Keys {
     fn with_argument(&mut self, name: &[u8], cursor: &mut Cursor) -> Result<Key, Bad> {
         const FIELDS: [(&[u8], &str); 5] =
             [(b"BCC", "Bcc"), (b"CC", "Cc"), (b"FROM", "From"), (b"SUBJECT", "Subject"), (b"TO", "To")];
-        const KNOWN: [&[u8]; 14] = [
-            b"BEFORE", b"BODY", b"HEADER", b"KEYWORD", b"LARGER", b"ON", b"SENTBEFORE", b"SENTON", b"SENTSINCE",
-            b"SINCE", b"SMALLER", b"TEXT", b"UID", b"UNKEYWORD",
+        const KNOWN: [&[u8]; 16] = [
+            b"BEFORE", b"BODY", b"HEADER", b"KEYWORD", b"LARGER", b"OLDER", b"ON", b"SENTBEFORE", b"SENTON", b"SENTSINCE",
+            b"SINCE", b"SMALLER", b"TEXT", b"UID", b"UNKEYWORD", b"YOUNGER",
         ];
         let field = FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| *field);
         if field.is_none() && !KNOWN.contains(&name) {
@@ -166,6 +239,8 @@ impl Keys {
             b"SENTBEFORE" => Key::SentBefore(day(cursor)?),
             b"SENTON" => Key::SentOn(day(cursor)?),
             b"SENTSINCE" => Key::SentSince(day(cursor)?),
+            b"OLDER" => Key::Older(cursor.nz_number()?),
+            b"YOUNGER" => Key::Younger(cursor.nz_number()?),
             b"BODY" => Key::Body(self.text(cursor)?),
             b"TEXT" => Key::Text(self.text(cursor)?),
             b"HEADER" => {

@@ -2,7 +2,7 @@
 
 use super::fetch::{Item, Partial, Section, SectionText};
 use super::print::print;
-use super::search::Day;
+use super::search::{Day, Returns};
 use super::store::Change;
 use super::*;
 use crate::FlagArguments;
@@ -203,15 +203,34 @@ fn search() {
         ("SENTBEFORE 29-Feb-2024", Key::SentBefore(day)),
         ("SENTON 29-Feb-2024", Key::SentOn(day)),
         ("SENTSINCE 29-Feb-2024", Key::SentSince(day)),
+        ("$", Key::Set(SequenceSet::Saved)),
+        ("UID $", Key::Uid(SequenceSet::Saved)),
+        ("OLDER 3600", Key::Older(NonZeroU32::new(3600).unwrap())),
+        ("YOUNGER 4294967295", Key::Younger(NonZeroU32::MAX)),
         ("SEEN FLAGGED", Key::And(vec![Key::Flag(Flags::SEEN), Key::Flag(Flags::FLAGGED)])),
         ("(SEEN)", Key::Flag(Flags::SEEN)),
         ("OR SEEN NOT (1 2)", Key::Or(Box::new(Key::Flag(Flags::SEEN)), Box::new(not(Key::And(vec![Key::Set(set("1")), Key::Set(set("2"))]))))),
     ];
     for (line, expected) in table {
-        assert_eq!(body(&format!("UID SEARCH {line}")), CommandBody::Search(Search { uid: true, key: expected }), "{line:?}");
+        assert_eq!(body(&format!("UID SEARCH {line}")), CommandBody::Search(Search { uid: true, returns: None, key: expected }), "{line:?}");
+    }
+    let returned: &[(&str, Returns)] = &[
+        ("()", Returns::ALL),
+        ("(all)", Returns::ALL),
+        ("(ALL ALL)", Returns::ALL),
+        ("(MIN Count)", Returns { min: true, count: true, ..Returns::default() }),
+        ("(SAVE MAX)", Returns { max: true, save: true, ..Returns::default() }),
+        ("(SAVE)", Returns { save: true, ..Returns::default() }),
+    ];
+    for (options, expected) in returned {
+        let search = Search { uid: false, returns: Some(*expected), key: Key::All };
+        assert_eq!(body(&format!("SEARCH RETURN {options} CHARSET UTF-8 ALL")), CommandBody::Search(search), "{options}");
+    }
+    for (line, saves) in [("SEARCH", false), ("SEARCH RETURN (ALL)", false), ("SEARCH RETURN (MIN SAVE)", true)] {
+        assert_eq!(parse_whole(format!("{line} CHARSET X-NOBODY ALL").as_bytes()), Err(Bad::Charset { saves }), "{line}");
     }
     let latin = parse_whole(b"SEARCH CHARSET ISO-8859-1 TEXT \"gr\xfcn\"").unwrap();
-    assert_eq!(latin, CommandBody::Search(Search { uid: false, key: Key::Text("grün".into()) }));
+    assert_eq!(latin, CommandBody::Search(Search { uid: false, returns: None, key: Key::Text("grün".into()) }));
 }
 
 #[test]
@@ -253,7 +272,9 @@ fn what_is_no_command() {
         "STORE 1 FLAGS", "STORE 1 FLAGS (\\Recent)", "STORE 1 FLAGS (\\Foo)", "STORE 1 FLAGS (\\*)", "STORE 1 *FLAGS ()", "STORE 1 FLAGS.LOUD ()", "STORE 1 FLAGS (a b", "STORE 1 FLAGS (a)b",
         "COPY 1", "COPY x y", "SEARCH", "SEARCH ", "SEARCH ()", "SEARCH (ALL", "SEARCH ALL)", "SEARCH FOO", "SEARCH NOT", "SEARCH OR ALL", "SEARCH TEXT",
         "SEARCH ON 30-Feb-2024", "SEARCH ON 29-Feb-2023", "SEARCH ON 1-Foo-2024", "SEARCH ON 1-Jan-24", "SEARCH ON +1-Jan-2024", "SEARCH LARGER -1", "SEARCH LARGER x", "SEARCH MODSEQ 1",
-        "SEARCH CHARSET UTF-8", "SEARCH ALL  ALL", "SEARCH RETURN (ALL) ALL", "ID", "ID x", "ID (\"a\")", "ID (\"a\" \"b\"", "ID (a \"b\")",
+        "SEARCH CHARSET UTF-8", "SEARCH ALL  ALL", "SEARCH RETURN", "SEARCH RETURN ()", "SEARCH RETURN ALL ALL", "SEARCH RETURN (ALL)", "SEARCH RETURN (ALL)ALL", "SEARCH RETURN (ALL MIN",
+        "SEARCH RETURN (ALLMIN) ALL", "SEARCH RETURN (FOO) ALL", "SEARCH RETURN ( ALL) ALL", "SEARCH RETURN (ALL ) ALL", "SEARCH CHARSET UTF-8 RETURN (ALL) ALL",
+        "SEARCH $1", "SEARCH $,1", "SEARCH 1,$", "FETCH $:* FLAGS", "SEARCH OLDER 0", "SEARCH OLDER -1", "SEARCH YOUNGER", "SEARCH YOUNGER 4294967296", "ID", "ID x", "ID (\"a\")", "ID (\"a\" \"b\"", "ID (a \"b\")",
         "ID (\"0123456789012345678901234567890\" \"x\")",
         "LOGIN a", "LOGIN a b c", "LOGIN a {3}\r\nb", "AUTHENTICATE", "AUTHENTICATE PLAIN ", "AUTHENTICATE PLAIN a=b", "AUTHENTICATE AMECHANISMNAMETOOLONG1",
         "ENABLE CONDSTORE", "MOVE 1 x", "EXPUNGE 1", "UID EXPUNGE", "IDLE now",
@@ -324,10 +345,8 @@ fn number() -> impl Strategy<Value = NonZeroU32> {
 
 fn sets() -> impl Strategy<Value = SequenceSet> {
     let bound = || prop_oneof![4 => number().prop_map(Bound::Number), 1 => Just(Bound::Last)];
-    vec(prop_oneof![bound().prop_map(|bound| (bound, bound)), (bound(), bound())], 1..5).prop_map(|ranges| {
-        let text: Vec<_> = ranges.iter().map(|(a, b)| format!("{a}:{b}")).collect();
-        set(&text.join(","))
-    })
+    let ranges = vec(prop_oneof![bound().prop_map(|bound| (bound, bound)), (bound(), bound())], 1..5);
+    prop_oneof![9 => ranges.prop_map(SequenceSet::Ranges), 1 => Just(SequenceSet::Saved)]
 }
 
 fn names() -> impl Strategy<Value = MailboxName> {
@@ -380,6 +399,8 @@ fn keys() -> impl Strategy<Value = Key> {
         day().prop_map(Key::SentBefore),
         day().prop_map(Key::SentOn),
         day().prop_map(Key::SentSince),
+        number().prop_map(Key::Older),
+        number().prop_map(Key::Younger),
         (0..=i64::MAX as u64).prop_map(Key::Larger),
         (0..=i64::MAX as u64).prop_map(Key::Smaller),
         ("[A-Za-z-]{1,8}", text()).prop_map(|(field, value)| Key::Header { field, value }),
@@ -393,6 +414,14 @@ fn keys() -> impl Strategy<Value = Key> {
             inner.prop_map(|key| Key::Not(Box::new(key))),
         ]
     })
+}
+
+fn returns() -> impl Strategy<Value = Option<Returns>> {
+    let some = any::<[bool; 5]>().prop_filter_map("something", |[min, max, count, all, save]| {
+        let returns = Returns { min, max, count, all, save };
+        (returns != Returns::default()).then_some(returns)
+    });
+    proptest::option::of(some)
 }
 
 fn bodies() -> impl Strategy<Value = CommandBody> {
@@ -411,7 +440,7 @@ fn bodies() -> impl Strategy<Value = CommandBody> {
             items.into_iter().for_each(|item| if !once.contains(&item) { once.push(item) });
             CommandBody::Fetch(Fetch { uid, set, items: once })
         }),
-        (any::<bool>(), keys()).prop_map(|(uid, key)| CommandBody::Search(Search { uid, key })),
+        (any::<bool>(), returns(), keys()).prop_map(|(uid, returns, key)| CommandBody::Search(Search { uid, returns, key })),
         sets().prop_map(|set| CommandBody::Expunge(Some(set))),
     ]
 }

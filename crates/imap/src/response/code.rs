@@ -72,9 +72,9 @@ impl Code {
             }
             Code::CopyUid(validity, pairs) => {
                 wire::push(out, format_args!("COPYUID {validity} "));
-                uids(pairs.iter().map(|(from, _)| *from), out);
+                runs(pairs.iter().map(|(from, _)| from.get()), out);
                 out.extend_from_slice(b" ");
-                uids(pairs.iter().map(|(_, to)| *to), out);
+                runs(pairs.iter().map(|(_, to)| to.get()), out);
             }
             Code::PermanentFlags(flags, more) => {
                 out.extend_from_slice(b"PERMANENTFLAGS ");
@@ -121,13 +121,14 @@ impl Code {
     }
 }
 
-/// `uid-set` in the order given: only runs that ascend by one become ranges, so both sets of a COPYUID expand alike.
-fn uids(uids: impl Iterator<Item = Uid>, out: &mut BytesMut) {
-    let mut uids = uids.map(Uid::get).peekable();
+/// `sequence-set` or `uid-set` in the order given: only runs that ascend by one become ranges, so both sets of a COPYUID expand
+/// alike, and a sorted result keeps its order (RFC 5267 §3.2).
+pub(super) fn runs(numbers: impl Iterator<Item = u32>, out: &mut BytesMut) {
+    let mut numbers = numbers.peekable();
     let mut comma = "";
-    while let Some(first) = uids.next() {
+    while let Some(first) = numbers.next() {
         let mut last = first;
-        while let Some(next) = uids.next_if(|next| last.checked_add(1) == Some(*next)) {
+        while let Some(next) = numbers.next_if(|next| last.checked_add(1) == Some(*next)) {
             last = next;
         }
         wire::push(out, format_args!("{comma}{first}"));
@@ -156,7 +157,7 @@ pub struct Announce<'a> {
 pub fn capabilities(announce: &Announce<'_>) -> Vec<Text> {
     let mut names: Vec<Text> = vec!["IMAP4rev1".into(), "ID".into(), "LITERAL-".into()];
     if announce.logged_in {
-        let more = ["IDLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS", "SPECIAL-USE"];
+        let more = ["IDLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS", "SPECIAL-USE", "ESEARCH", "SEARCHRES", "WITHIN"];
         names.extend(more.map(Text::from));
         names.push(format!("APPENDLIMIT={}", announce.append_limit).into());
         return names;

@@ -4,11 +4,13 @@
 //! break a line or end a literal early.
 
 pub mod code;
+pub mod esearch;
 pub mod fetch;
 pub mod structure;
 pub mod wire;
 
 pub use code::Code;
+pub use esearch::Esearch;
 pub use fetch::{FetchItem, FetchLine, FlagList, Label};
 
 use crate::command::{StatusItem, Tag};
@@ -50,6 +52,7 @@ pub enum Response {
     FetchEnd,
     /// Sequence numbers or UIDs. Sent even if empty.
     Search(Vec<u32>),
+    Esearch(Esearch),
     Namespace(Namespaces),
     /// `None` values are NIL; an empty list is `* ID NIL`.
     Id(Vec<(Text, Option<Text>)>),
@@ -213,6 +216,7 @@ impl Response {
             Response::Condition(said) => condition("*", said.kind.name(), said.code.as_ref(), &said.text, out),
             Response::Bye(code, text) => condition("*", "BYE", code.as_ref(), text, out),
             Response::Batch(responses) => responses.iter().for_each(|response| response.write(tag, out)),
+            Response::Esearch(result) => result.write(tag, out),
             Response::FetchBegin(line) => line.begin(out),
             Response::FetchItems(items) => items.iter().for_each(|item| item.write(out, true)),
             Response::FetchLiteral { label, length } => {
@@ -264,7 +268,7 @@ impl Response {
             Response::Namespace(spaces) => spaces.write(out),
             Response::Id(pairs) => write_id(pairs, out),
             // Each of these is written by `write`.
-            Response::Tagged(_) | Response::Condition(_) | Response::Bye(..) | Response::Batch(_) => {}
+            Response::Tagged(_) | Response::Condition(_) | Response::Bye(..) | Response::Batch(_) | Response::Esearch(_) => {}
             Response::FetchBegin(_) | Response::FetchItems(_) | Response::FetchLiteral { .. } | Response::FetchEnd => {}
             Response::Continue(_) | Response::Challenge(_) => {}
         }

@@ -3,6 +3,7 @@
 use super::code::{Announce, capabilities};
 use super::*;
 use crate::command::fetch::{Section, SectionText};
+use crate::command::search::Returns;
 use crate::flags::FlagNames;
 use bytes::Bytes;
 use imap_proto::{AttributeValue, Response as Read};
@@ -40,6 +41,12 @@ fn fetch(items: Vec<FetchItem>) -> Response {
 fn octets(part: &[u32], text: SectionText, origin: Option<u32>, octets: &'static str) -> FetchItem {
     let label = Label::Body { section: Section { part: part.to_vec(), text }, origin };
     FetchItem::Octets(label, Some(Bytes::from_static(octets.as_bytes())))
+}
+
+fn found(options: &str, uid: bool, found: &[u32]) -> Response {
+    let is = |name| options.split(' ').any(|option| option == name);
+    let returns = Returns { min: is("min"), max: is("max"), count: is("count"), all: is("all"), save: is("save") };
+    Response::Esearch(Esearch::new(returns, uid, found.to_vec()))
 }
 
 fn ok(code: Code) -> Response {
@@ -85,6 +92,12 @@ fn golden() -> Vec<(Response, &'static str, bool)> {
         (Response::Expunge(4294967295), "* 4294967295 EXPUNGE\r\n", true),
         (Response::Search(vec![]), "* SEARCH\r\n", true),
         (Response::Search(vec![2, 84, 882]), "* SEARCH 2 84 882\r\n", true),
+        (found("", true, &[]), "* ESEARCH (TAG \"a1\") UID\r\n", false),
+        (found("all", false, &[2, 10, 11, 15]), "* ESEARCH (TAG \"a1\") ALL 2,10:11,15\r\n", false),
+        (found("all", true, &[9, 8, 7, 8, 9, 10]), "* ESEARCH (TAG \"a1\") UID ALL 9,8,7:10\r\n", false),
+        (found("min max count", false, &[7, 9, 3800]), "* ESEARCH (TAG \"a1\") MIN 7 MAX 3800 COUNT 3\r\n", false),
+        (found("min max count all", false, &[]), "* ESEARCH (TAG \"a1\") COUNT 0\r\n", false),
+        (found("min save", false, &[4]), "* ESEARCH (TAG \"a1\") MIN 4\r\n", false),
         (Response::Namespace(Namespaces::personal_only()), "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n", false), // RFC 2342 is unknown to it
         (Response::Id(vec![]), "* ID NIL\r\n", true),
         (Response::Id(vec![("name".into(), Some("Posthouse".into())), ("os".into(), None)]), "* ID (\"name\" \"Posthouse\" \"os\" NIL)\r\n", true),
@@ -177,7 +190,7 @@ fn the_capability_list() {
     let clear = Announce { mechanisms: &[], login_disabled: true, ..before.clone() };
     assert_eq!(capabilities(&clear).join(" "), "IMAP4rev1 ID LITERAL- SASL-IR STARTTLS LOGINDISABLED");
     let after = Announce { logged_in: true, ..before };
-    assert_eq!(capabilities(&after).join(" "), "IMAP4rev1 ID LITERAL- IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS SPECIAL-USE APPENDLIMIT=9");
+    assert_eq!(capabilities(&after).join(" "), "IMAP4rev1 ID LITERAL- IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS SPECIAL-USE ESEARCH SEARCHRES WITHIN APPENDLIMIT=9");
 }
 
 #[test]

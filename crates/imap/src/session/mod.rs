@@ -136,7 +136,7 @@ impl Session {
                 Judged::Literal { size, waits: false } => assembly.expect_literal(size),
                 Judged::Literal { size, waits: true } => {
                     self.state = State::Asking(assembly, size);
-                    return Some(reflex(None, Reaction::Continue));
+                    return Some(reflex(Reaction::Continue));
                 }
                 Judged::Refused(bad) => {
                     let tag = Tag::of_line(assembly.text());
@@ -203,6 +203,7 @@ impl Session {
         if matches!(bad, Bad::Syntax(..)) {
             self.errors += 1;
         }
+        let empties_saved = bad == Bad::Charset { saves: true };
         let refusal = Response::Tagged(bad.tagged());
         let most = if self.logged_in { self.limits.errors } else { self.limits.errors_before_login };
         let reaction = if self.errors >= most {
@@ -212,7 +213,8 @@ impl Session {
             Reaction::Refuse(refusal)
         };
         self.state = State::Running { tag: tag.clone(), then: Then::Nothing };
-        Some(reflex(tag, reaction))
+        let tag = tag.unwrap_or_else(|| Tag::constant(NO_TAG));
+        Some(said(tag, Reflex { reaction, empties_saved }))
     }
 
     /// Throws away the rest of a command, then refuses it.
@@ -234,7 +236,7 @@ impl Session {
             (Skipped::TooMuch, _) => {
                 self.state = State::Running { tag: None, then: Then::Nothing };
                 let bye = Response::Bye(Some(Code::TooBig), "Too much data for a refused command".into());
-                Some(reflex(None, Reaction::Close(bye)))
+                Some(reflex(Reaction::Close(bye)))
             }
         }
     }
@@ -373,9 +375,12 @@ impl State {
     }
 }
 
-fn reflex(tag: Option<Tag>, reaction: Reaction) -> Event<Command> {
-    let tag = tag.unwrap_or_else(|| Tag::constant(NO_TAG));
-    Event::Command(Command { tag, body: CommandBody::Reflex(Reflex(reaction)), number_follows: false })
+fn reflex(reaction: Reaction) -> Event<Command> {
+    said(Tag::constant(NO_TAG), Reflex { reaction, empties_saved: false })
+}
+
+fn said(tag: Tag, reflex: Reflex) -> Event<Command> {
+    Event::Command(Command { tag, body: CommandBody::Reflex(reflex), number_follows: false })
 }
 
 impl Dialogue for Session {

@@ -78,7 +78,7 @@ impl Talk {
         let ok = || Response::from(Tagged::ok("done"));
         match event {
             Event::Command(Command { body: CommandBody::Reflex(reflex), .. }) => {
-                if !matches!(reflex.0, Reaction::Continue) {
+                if !matches!(reflex.reaction, Reaction::Continue) {
                     self.draft.clear();
                 }
                 let closes = reflex.closes();

@@ -42,6 +42,26 @@ fn told(view: &mut View, expunge: Expunge, with_uid: bool) -> String {
 }
 
 #[test]
+fn what_was_saved_stays_the_same_messages() {
+    let mut view = view(&[10, 20, 30, 40, 50]);
+    let saved = |view: &View, by_uid| view.uids(&view.resolve(&SequenceSet::Saved, by_uid).unwrap()).into_iter().map(Uid::get).collect::<Vec<_>>();
+    assert_eq!(saved(&view, false), [], "nothing was saved yet, and that is no error");
+    view.save(&[2, 3, 5, 99]);
+    for by_uid in [false, true] {
+        assert_eq!(saved(&view, by_uid), [20, 30, 50]);
+    }
+    view.note(vanished(&[10, 30]));
+    assert_eq!(saved(&view, false), [20, 50], "what is expunged leaves it before it is told");
+    told(&mut view, Expunge::Now, false);
+    assert_eq!(saved(&view, false), [20, 50]);
+    assert_eq!(view.resolve(&SequenceSet::Saved, false).unwrap(), view.resolve(&set("1,3"), false).unwrap());
+    view.save(&[2]);
+    assert_eq!(saved(&view, true), [40], "the last one counts");
+    view.save(&[]);
+    assert_eq!(saved(&view, true), []);
+}
+
+#[test]
 fn what_a_set_means() {
     // uids 10, 20, 30, 40 are messages 1 to 4
     type Row<'a> = (&'a str, Result<&'a [u32], NoSuchNumber>, &'a [u32]);

@@ -1,112 +1,40 @@
-//! SEARCH, UID SEARCH — RFC 3501 §6.4.4. What it looks at is in `crate::search`; here messages go through it in chunks.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! SEARCH, UID SEARCH — RFC 3501 §6.4.4; its extended results — RFC 4731; `$` — RFC 5182. What it looks at is in `crate::search`.
 
 use imap::command::Search;
-use imap::view::Message;
-use imap::{Code, Condition, Response, Tagged};
-use mail::Uid;
-use store::{AccountId, MailboxId, Store};
-use tokio::time::Instant;
+use imap::command::search::Returns;
+use imap::response::Esearch;
+use imap::{Response, Tagged};
 
-use super::fetch::ROWS;
-use crate::ahead::Ahead;
-use crate::halt::{Halt, Outcome};
-use crate::search::{Facts, Header, Query};
+use crate::halt::Outcome;
+use crate::search::{self, Query};
 use crate::session::Reader;
-use crate::talk::Talk;
-
-/// How often a client that waits hears something: it sees that we are there, and we see whether it still is.
-const STILL_SEARCHING: Duration = Duration::from_secs(10);
 
 pub(super) async fn search(reader: &mut Reader, search: &Search) -> Outcome {
     let (store, account) = (reader.store(), reader.account());
     let (selected, talk) = reader.selected()?;
-    let query = Arc::new(Query::new(&search.key, selected)?);
-    let mut found = Vec::new();
-    let mut last_said = Instant::now();
-    let all = selected.view.all();
-    let mut messages = selected.view.messages(&all);
-    loop {
-        let some: Vec<(u32, &Message)> = messages.by_ref().take(ROWS).collect();
-        if some.is_empty() {
-            break;
-        }
-        let mut verdicts: Vec<Option<bool>> = some.iter().map(|(seq, message)| query.judge(&Facts::of(*seq, message))).collect();
-        let undecided = some.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
-        let open: Vec<(u32, Message)> = undecided.map(|((seq, message), _)| (*seq, **message)).collect();
-        if !open.is_empty() {
-            let uids: Vec<Uid> = open.iter().map(|(_, message)| message.uid).collect();
-            let rows = store.messages(account, selected.id, &uids, query.wants_structure()).await?;
-            let mailbox = selected.id;
-            let mut looked = Ahead::new(open.into_iter().map(|(seq, message)| {
-                let (query, store, row) = (query.clone(), store.clone(), row_of(&rows, message.uid).cloned());
-                async move { look(&query, &store, account, mailbox, seq, message, row.as_ref()).await }
-            }));
-            for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_none()) {
-                still_searching(talk, &mut last_said).await?;
-                *verdict = looked.next().await.transpose()?;
-            }
-        }
-        let number = |(seq, message): &(u32, &Message)| if search.uid { message.uid.get() } else { *seq };
-        found.extend(some.iter().zip(verdicts).filter(|(_, verdict)| *verdict == Some(true)).map(|(message, _)| number(message)));
+    let query = Query::new(&search.key, selected)?;
+    let saves = search.returns.filter(|returns| returns.save);
+    if saves.is_some() {
+        selected.view.save(&[]); // so it stays if this fails (RFC 5182 §2.1); the query knows what was
     }
-    talk.say(Response::Search(found)).await?;
+    let mut found = search::find(query, &store, account, selected, talk).await?;
+    if let Some(returns) = saves {
+        selected.view.save(&returns.saved(&found));
+    }
+    if search.uid {
+        found = selected.view.uids_of(found);
+    }
+    if let Some(response) = result(search.returns, search.uid, found) {
+        talk.say(response).await?;
+    }
     Ok(Tagged::ok("SEARCH completed"))
 }
 
-fn row_of(rows: &[store::Message], uid: Uid) -> Option<&store::Message> {
-    rows.binary_search_by_key(&uid, |row| row.row.uid).ok().and_then(|index| rows.get(index))
-}
-
-/// The verdict on a message that the view alone can't give. One that is gone, or can't be read, matches nothing: a broken
-/// file shall not end the search of all others.
-async fn look(
-    query: &Query,
-    store: &Store,
-    account: AccountId,
-    mailbox: MailboxId,
-    seq: u32,
-    message: Message,
-    row: Option<&store::Message>,
-) -> Result<bool, Halt> {
-    let Some(row) = row else { return Ok(false) };
-    let mut facts = Facts::of(seq, &message);
-    facts.row = Some(row);
-    if let Some(verdict) = query.judge(&facts) {
-        return Ok(verdict);
+/// The line that tells a result, if one was asked for.
+fn result(returns: Option<Returns>, uid: bool, found: Vec<u32>) -> Option<Response> {
+    match returns {
+        None => Some(Response::Search(found)),
+        Some(returns) if returns.wants_line() => Some(Response::Esearch(Esearch::new(returns, uid, found))),
+        Some(_) => None,
     }
-    match read(query, store, account, mailbox, facts, row).await {
-        Err(error @ (Halt::Body(_) | Halt::Store(db::Error::Engine(_)))) => {
-            tracing::error!(uid = %message.uid, %error, "a message can't be searched");
-            Ok(false)
-        }
-        verdict => verdict,
-    }
-}
-
-/// Cheap things first: the header, then the body, only while the verdict is open.
-async fn read(query: &Query, store: &Store, account: AccountId, mailbox: MailboxId, mut facts: Facts<'_>, row: &store::Message) -> Result<bool, Halt> {
-    let Some(mut reader) = store.read(account, mailbox, row.row.uid).await? else { return Ok(false) };
-    let header = Header::read(&mut reader).await?;
-    facts.header = Some(&header);
-    if let Some(verdict) = query.judge(&facts) {
-        return Ok(verdict);
-    }
-    let Some(structure) = store.structure(account, mailbox, row).await? else { return Ok(false) };
-    let bodies = query.search_body(&mut reader, &structure).await?;
-    facts.bodies = Some(&bodies);
-    Ok(query.judge(&facts).unwrap_or(false))
-}
-
-async fn still_searching(talk: &mut Talk, last_said: &mut Instant) -> Result<(), Halt> {
-    if talk.is_stopping() {
-        return Err(Tagged::no("The server is stopping").code(Code::Unavailable).into());
-    }
-    if last_said.elapsed() >= STILL_SEARCHING {
-        talk.say(Condition::ok(None, "Still searching")).await?;
-        *last_said = Instant::now();
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@
 //! Strings match as substrings without regard to case, in decoded text.
 
 mod body;
+mod find;
 mod fold;
 
 use std::cmp::Ordering;
@@ -19,6 +20,7 @@ use crate::halt::Halt;
 use crate::octets::HEADER_LIMIT;
 use crate::selected::Selected;
 
+pub(crate) use find::find;
 use fold::fold;
 
 pub(crate) struct Query {
@@ -38,6 +40,10 @@ enum Test {
     Recent,
     /// The day the message came, compared to a day.
     Came(Ordering, Day),
+    /// Came not later than this moment, in seconds since 1970.
+    CameUntil(i64),
+    /// Not earlier.
+    CameFrom(i64),
     /// The same of its `Date:`.
     Sent(Ordering, Day),
     Larger(u64),
@@ -69,9 +75,9 @@ impl<'f> Facts<'f> {
 impl Query {
     /// Sets are resolved in the numbering the client knows; a number it can't know is BAD.
     pub(crate) fn new(key: &Key, selected: &Selected) -> Result<Query, Halt> {
-        let mut needles = Vec::new();
-        let test = test(key, selected, &mut needles)?;
-        Ok(Query { test, needles })
+        let mut making = Making { selected, now: now(), needles: Vec::new() };
+        let test = making.test(key)?;
+        Ok(Query { test, needles: making.needles })
     }
 
     /// `None`: more facts are needed.
@@ -90,34 +96,53 @@ impl Query {
     }
 }
 
-fn test(key: &Key, selected: &Selected, needles: &mut Vec<Vec<u8>>) -> Result<Test, Halt> {
-    let mut needle = |text: &str| {
-        needles.push(fold(text).into_bytes());
-        needles.len() - 1
-    };
-    Ok(match key {
-        Key::All => Test::Known(true),
-        Key::And(keys) => Test::All(keys.iter().map(|key| test(key, selected, needles)).collect::<Result<_, _>>()?),
-        Key::Or(a, b) => Test::Either(Box::new(test(a, selected, needles)?), Box::new(test(b, selected, needles)?)),
-        Key::Not(key) => Test::Not(Box::new(test(key, selected, needles)?)),
-        Key::Set(set) => Test::Numbers(selected.view.resolve(set, false)?),
-        Key::Uid(set) => Test::Numbers(selected.view.resolve(set, true)?),
-        Key::Flag(flag) => Test::Flag(*flag),
-        Key::Keyword(name) => selected.keyword(name).map_or(Test::Known(false), Test::Flag), // and none is made
-        Key::Recent => Test::Recent,
-        Key::Before(day) => Test::Came(Ordering::Less, *day),
-        Key::On(day) => Test::Came(Ordering::Equal, *day),
-        Key::Since(day) => Test::Not(Box::new(Test::Came(Ordering::Less, *day))),
-        Key::SentBefore(day) => Test::Sent(Ordering::Less, *day),
-        Key::SentOn(day) => Test::Sent(Ordering::Equal, *day),
-        // Not the opposite of SENTBEFORE: without a date it is neither.
-        Key::SentSince(day) => Test::Either(Box::new(Test::Sent(Ordering::Equal, *day)), Box::new(Test::Sent(Ordering::Greater, *day))),
-        Key::Larger(size) => Test::Larger(*size),
-        Key::Smaller(size) => Test::Smaller(*size),
-        Key::Header { field, value } => Test::Field { name: field.clone(), value: fold(value) },
-        Key::Body(text) => Test::Body(needle(text)),
-        Key::Text(text) => Test::Text(fold(text), needle(text)),
-    })
+/// Keys on their way to a query.
+struct Making<'s> {
+    selected: &'s Selected,
+    /// The moment that OLDER and YOUNGER count from, one for all messages.
+    now: i64,
+    needles: Vec<Vec<u8>>,
+}
+
+impl Making<'_> {
+    fn test(&mut self, key: &Key) -> Result<Test, Halt> {
+        let (selected, now) = (self.selected, self.now);
+        Ok(match key {
+            Key::All => Test::Known(true),
+            Key::And(keys) => Test::All(keys.iter().map(|key| self.test(key)).collect::<Result<_, _>>()?),
+            Key::Or(a, b) => Test::Either(Box::new(self.test(a)?), Box::new(self.test(b)?)),
+            Key::Not(key) => Test::Not(Box::new(self.test(key)?)),
+            Key::Set(set) => Test::Numbers(selected.view.resolve(set, false)?),
+            Key::Uid(set) => Test::Numbers(selected.view.resolve(set, true)?),
+            Key::Flag(flag) => Test::Flag(*flag),
+            Key::Keyword(name) => selected.keyword(name).map_or(Test::Known(false), Test::Flag), // and none is made
+            Key::Recent => Test::Recent,
+            Key::Before(day) => Test::Came(Ordering::Less, *day),
+            Key::On(day) => Test::Came(Ordering::Equal, *day),
+            Key::Since(day) => Test::Not(Box::new(Test::Came(Ordering::Less, *day))),
+            Key::SentBefore(day) => Test::Sent(Ordering::Less, *day),
+            Key::SentOn(day) => Test::Sent(Ordering::Equal, *day),
+            // Not the opposite of SENTBEFORE: without a date it is neither.
+            Key::SentSince(day) => Test::Either(Box::new(Test::Sent(Ordering::Equal, *day)), Box::new(Test::Sent(Ordering::Greater, *day))),
+            Key::Older(seconds) => Test::CameUntil(now.saturating_sub(seconds.get().into())),
+            Key::Younger(seconds) => Test::CameFrom(now.saturating_sub(seconds.get().into())),
+            Key::Larger(size) => Test::Larger(*size),
+            Key::Smaller(size) => Test::Smaller(*size),
+            Key::Header { field, value } => Test::Field { name: field.clone(), value: fold(value) },
+            Key::Body(text) => Test::Body(self.needle(text)),
+            Key::Text(text) => Test::Text(fold(text), self.needle(text)),
+        })
+    }
+
+    fn needle(&mut self, text: &str) -> usize {
+        self.needles.push(fold(text).into_bytes());
+        self.needles.len() - 1
+    }
+}
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn judge(test: &Test, facts: &Facts<'_>) -> Option<bool> {
@@ -144,6 +169,8 @@ fn judge(test: &Test, facts: &Facts<'_>) -> Option<bool> {
         Test::Flag(flag) => Some(facts.message.flags.contains(*flag)),
         Test::Recent => Some(facts.message.recent),
         Test::Came(order, day) => facts.row.map(|row| compare(row.internaldate, *day) == *order),
+        Test::CameUntil(moment) => facts.row.map(|row| row.internaldate.unix <= *moment),
+        Test::CameFrom(moment) => facts.row.map(|row| row.internaldate.unix >= *moment),
         Test::Sent(order, day) => sent(facts).map(|date| date.is_some_and(|date| compare(date, *day) == *order)),
         Test::Larger(size) => facts.row.map(|row| row.size > *size),
         Test::Smaller(size) => facts.row.map(|row| row.size < *size),

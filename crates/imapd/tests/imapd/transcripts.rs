@@ -77,6 +77,10 @@ transcripts! {
     q_02_substrings_of_decoded_text
     q_03_days_are_as_written
     q_04_keys_are_joined
+    q_07_an_extended_result_is_told_even_of_nothing
+    q_12_uid_ranges_that_clients_search
+    q_13_a_saved_result_is_messages
+    q_14_within_so_many_seconds
     s_01_numbers_are_what_the_client_was_told
     s_02_expunge_before_exists_descending
     s_05_a_new_mailbox_of_an_old_name_has_a_higher_uidvalidity
