@@ -2,9 +2,9 @@
 //! The IMAP daemon: what each command means, over the language (`imap`), the store and who is asking (`auth`).
 //!
 //! Implements the meaning of RFC 3501 §6 with 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN, 3691 UNSELECT, 4315 UIDPLUS,
-//! 4731 ESEARCH, 4959 SASL-IR, 5032 WITHIN, 5182 SEARCHRES, 5530 response codes, 6154 SPECIAL-USE in plain LIST,
-//! 7888 LITERAL-, 7889 APPENDLIMIT.
-//! Leaves out: ENABLE and what needs it, MOVE, SORT, THREAD, QUOTA, shared namespaces, RENAME of INBOX (refused).
+//! 4731 ESEARCH, 4959 SASL-IR, 5032 WITHIN, 5161 ENABLE, 5182 SEARCHRES, 5530 response codes, 6154 SPECIAL-USE in plain LIST,
+//! 6851 MOVE, 7888 LITERAL-, 7889 APPENDLIMIT.
+//! Leaves out: what ENABLE switches on, SORT, THREAD, QUOTA, shared namespaces, RENAME of INBOX (refused).
 //!
 //! # Where to look
 //! * [`Imapd`]: the service; [`Imapd::serve`] is the handler of one connection.

@@ -152,7 +152,7 @@ struct Manners {
 }
 
 /// No EXPUNGE in FETCH, STORE and SEARCH by number: the client may have sent more numbers already (E-01). Where it has, none in what
-/// comes before them either (E-04), but in EXPUNGE: it asked for that, and reckons with it.
+/// comes before them either (E-04), but in EXPUNGE and MOVE: it asked for that, and reckons with it.
 fn manners(command: &Command) -> Manners {
     use CommandBody as C;
     let allowed = if command.number_follows { Expunge::Later } else { Expunge::Now };
@@ -163,6 +163,7 @@ fn manners(command: &Command) -> Manners {
         C::Search(search) => (Some(by_number(search.uid)), search.uid),
         C::Copy(copy) => (Some(allowed), copy.uid),
         C::Expunge(set) => (Some(Expunge::Now), set.is_some()),
+        C::Move(copy) => (Some(Expunge::Now), copy.uid),
         // What comes behind their own data is not known.
         C::Append(_) | C::Idle => (Some(Expunge::Later), false),
         C::Select(_) | C::Examine(_) | C::Close | C::Unselect | C::Logout | C::Reflex(_) => (None, false),

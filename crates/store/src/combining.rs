@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::testing::{World, name, worlds};
-use crate::{AccountId, Deposit, MessageId, Refused, refused};
+use crate::{AccountId, Deposit, MessageId, Move, Refused, refused};
 
 /// Cases of each property on each engine. Each makes accounts.
 const CASES: u32 = 16;
@@ -172,5 +172,38 @@ fn work_that_is_done_combines() {
             world.store.db().commit(step(apart, now_apart, ids)).await.unwrap();
         }
         assert_eq!(world.dump(together, base).await, world.dump(apart, base_apart).await);
+    });
+}
+
+/// They do not combine, so that each sees what those before it left: of two clients that move one message one does.
+#[test]
+fn moves_of_one_group_follow_one_another() {
+    let uids = proptest::collection::btree_set(1..7u32, 0..5);
+    let targets = proptest::sample::select(&["INBOX", "Sent", "Trash", "Nowhere"][..]);
+    let moves = proptest::collection::vec((any::<bool>(), uids, targets), 1..7);
+    holds(moves, async |world, moves| {
+        let [(together, base), (apart, base_apart)] = twins(world, 6).await;
+        let mut steps = Vec::new();
+        let mut alone = Vec::new();
+        for (account, list) in [(together, &mut steps), (apart, &mut alone)] {
+            let boxes = [world.store.mailbox(account, &name("INBOX")).await, world.store.mailbox(account, &name("Sent")).await];
+            let [inbox, sent] = boxes.map(|found| found.unwrap().unwrap().id);
+            for (from_sent, uids, to) in &moves {
+                let uids = uids.iter().copied().filter_map(Uid::new).collect();
+                list.push(Move::new(&world.store, account, if *from_sent { sent } else { inbox }, uids, name(to)));
+            }
+        }
+        let grouped = world.as_one_group(together, steps).await;
+        for (step, grouped) in alone.into_iter().zip(grouped) {
+            match (world.store.db().commit(step).await, grouped) {
+                (Ok(alone), Ok(grouped)) => assert_eq!(alone.pairs, grouped.pairs),
+                (Err(alone), Err(grouped)) => assert_eq!(refused(&alone), refused(&grouped)),
+                (alone, grouped) => panic!("alone {alone:?}, grouped {grouped:?}"),
+            }
+        }
+        assert_eq!(world.dump(together, base).await, world.dump(apart, base_apart).await);
+        let places = "SELECT COUNT(*), COUNT(DISTINCT message_id) FROM mailbox_message WHERE account_id = ?1";
+        let places = world.store.db().query(places, &[together.into()]).await.unwrap();
+        assert_eq!((places[0].int(0), places[0].int(1)), (9, 6), "none is doubled, none is lost");
     });
 }

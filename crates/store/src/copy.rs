@@ -16,15 +16,15 @@ use crate::{AccountId, MailboxId, MessageId, Refused, Row, Store, now_ms};
 /// Copies messages from one mailbox of an account to another (or the same): all of those that are still there, or none.
 #[derive(Debug)]
 pub struct Copy {
-    account: AccountId,
-    from: MailboxId,
+    pub(crate) account: AccountId,
+    pub(crate) from: MailboxId,
     uids: Vec<Uid>,
-    to: MailboxName,
+    pub(crate) to: MailboxName,
     /// For the names of the new files.
     host: Arc<str>,
 }
 
-/// Where the copies are.
+/// Where copied or moved messages are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
     /// UIDVALIDITY of the target.
@@ -69,11 +69,11 @@ impl Step for Copy {
 }
 
 /// A message as its source has it.
-struct Source {
-    row: Row,
-    size: i64,
+pub(crate) struct Source {
+    pub(crate) row: Row,
+    pub(crate) size: i64,
     placed: bool,
-    file: String,
+    pub(crate) file: String,
 }
 
 impl Copy {
@@ -85,24 +85,20 @@ impl Copy {
             return Ok(Copied { uidvalidity: to.uidvalidity, pairs: Vec::new() });
         }
         let count = sources.len() as i64;
-        if to.uidnext + sources.len() as u64 > u64::from(u32::MAX) {
-            return Err(Refused::Limit("UIDs of the mailbox").into());
-        }
         let first = journal::raise_one(tx, self.account, count).await? - count + 1;
         let mut counts = Counts::default();
         sources.iter().for_each(|source| counts.add(Counts::of(source.row.flags, source.size)));
         self.fits(tx, counts).await?;
         let copies = self.insert(tx, &to, &sources, first).await?;
         let seq = first + count - 1;
-        let sql = "UPDATE mailbox SET uidnext = uidnext + ?3 WHERE account_id = ?1 AND id = ?2";
-        tx.execute(sql, &[self.account.into(), to.id.into(), count.into()]).await?;
         journal::count(tx, &[(self.account, to.id, seq, counts)], false).await?;
         let pairs = sources.iter().zip(&copies).map(|(source, copy)| (source.row.uid, copy.uid)).collect();
         journal::write(tx, &[(self.account, to.id, seq, Log { added: copies, ..Log::default() })]).await?;
         Ok(Copied { uidvalidity: to.uidvalidity, pairs })
     }
 
-    async fn sources(&self, tx: &mut Tx) -> Result<Vec<Source>, Error> {
+    /// Those of the messages that are there, ascending.
+    pub(crate) async fn sources(&self, tx: &mut Tx) -> Result<Vec<Source>, Error> {
         let sql = "WITH v(f, l) AS (VALUES {rows}) SELECT p.uid, p.message_id, p.flags, p.modseq, m.size, m.place, p.file \
                    FROM v CROSS JOIN mailbox_message p JOIN message m ON m.account_id = p.account_id AND m.id = p.message_id \
                    WHERE p.account_id = ?1 AND p.mailbox_id = ?2 AND p.uid BETWEEN v.f AND v.l";
@@ -126,7 +122,11 @@ impl Copy {
         if rows.iter().any(over) { Err(Refused::OverQuota.into()) } else { Ok(()) }
     }
 
-    async fn insert(&self, tx: &mut Tx, to: &Mailbox, sources: &[Source], first: i64) -> Result<Vec<Row>, Error> {
+    /// Gives the messages their new places, with UIDs of the target and the MODSEQs from `first` on; its counters are the caller's.
+    pub(crate) async fn insert(&self, tx: &mut Tx, to: &Mailbox, sources: &[Source], first: i64) -> Result<Vec<Row>, Error> {
+        if to.uidnext + sources.len() as u64 > u64::from(u32::MAX) {
+            return Err(Refused::Limit("UIDs of the mailbox").into());
+        }
         let now = now_ms();
         let from_dir = self.source_dir(tx).await?;
         let (mut rows, mut copies, mut links) = (Vec::new(), Vec::new(), Vec::new());
@@ -145,6 +145,8 @@ impl Copy {
         let sql = "INSERT INTO mailbox_message (account_id, mailbox_id, uid, message_id, flags, modseq, savedate, file, file_flags) VALUES {rows}";
         tx.execute_rows::<9>(sql, &rows).await?;
         todo::insert(tx, self.account, &links).await?;
+        let sql = "UPDATE mailbox SET uidnext = uidnext + ?3 WHERE account_id = ?1 AND id = ?2";
+        tx.execute(sql, &[self.account.into(), to.id.into(), (sources.len() as i64).into()]).await?;
         Ok(copies)
     }
 
@@ -154,7 +156,7 @@ impl Copy {
         [self.account.into(), to.id.into(), uid.get().into(), id.into(), flags.into(), seq.into(), now.into(), file.into(), flags.into()]
     }
 
-    async fn source_dir(&self, tx: &mut Tx) -> Result<String, Error> {
+    pub(crate) async fn source_dir(&self, tx: &mut Tx) -> Result<String, Error> {
         let sql = "SELECT name FROM mailbox WHERE account_id = ?1 AND id = ?2";
         let rows = tx.query(sql, &[self.account.into(), self.from.into()]).await?;
         let name = rows.first().and_then(|row| MailboxName::new(row.text(0)).ok());

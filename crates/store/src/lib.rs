@@ -2,7 +2,7 @@
 //!
 //! * [`directory`]: domains, accounts, aliases, credentials.
 //! * [`mailbox`]: the folders of an account. [`view`]: the messages of one, as a packed value that follows the log.
-//! * Changes are [`db::Step`]s, one file each: [`Deposit`], [`SetFlags`], [`Copy`], [`Expunge`] … They can be committed together
+//! * Changes are [`db::Step`]s, one file each: [`Deposit`], [`SetFlags`], [`Copy`], [`Move`], [`Expunge`] … They can be committed together
 //!   with steps of the queue; [`Store`]'s methods commit one alone.
 //! * [`settle`]: after the commit, makes files of the bodies and file names of the flags; prunes the log; ends what was cut short.
 //! * `snapshot`: views of large mailboxes in a file each, derived, beside the spool.
@@ -47,6 +47,7 @@ mod journal;
 pub mod keyword;
 pub mod mailbox;
 mod message;
+mod r#move;
 mod refused;
 mod set_flags;
 pub mod settle;
@@ -68,6 +69,7 @@ pub use ids::{AccountId, MailboxId, MessageId};
 pub use keyword::Keywords;
 pub use mailbox::Mailbox;
 pub use message::Message;
+pub use r#move::Move;
 pub use refused::{Refused, refused};
 pub use set_flags::{Change, SetFlags, Stored};
 pub use view::{Changes, Row, View};

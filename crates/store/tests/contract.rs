@@ -257,6 +257,68 @@ async fn a_copy_into_its_own_mailbox_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_moved_message_is_in_one_mailbox_with_its_flags_and_file() {
+    on_every_engine(|world| async move {
+        let settled = world.deposit("INBOX", MESSAGE).await.unwrap();
+        world.settle().await;
+        let fresh = world.deposit("INBOX", b"Subject: fresh\r\n\r\nnot a file yet\r\n").await.unwrap();
+        world.store.set_flags(world.alice, settled.mailbox, vec![settled.uid], Change::Add(Flags::SEEN), None).await.unwrap();
+        let trash = MailboxName::new("Trash").unwrap();
+        let before = world.store.open(world.alice, &world.inbox()).await.unwrap();
+        let there = world.store.open(world.alice, &trash).await.unwrap();
+        let moved = world.store.r#move(world.alice, settled.mailbox, vec![settled.uid, fresh.uid, uid(77)], &trash).await.unwrap();
+        assert_eq!(moved.pairs, [(uid(1), uid(1)), (uid(2), uid(2))], "{}", world.engine);
+        assert_eq!(world.read("Trash", uid(1)).await.unwrap(), MESSAGE, "{}: linked at once", world.engine);
+        assert!(world.read("INBOX", uid(1)).await.is_none(), "{}", world.engine);
+        let (gone, come) = (world.changes("INBOX", before.modseq).await, world.changes("Trash", there.modseq).await);
+        assert_eq!(gone.vanished, [uid(1), uid(2)], "{}", world.engine);
+        assert!(come.added.iter().all(|row| row.modseq > before.modseq) && come.added[0].flags == Flags::SEEN, "{}", world.engine);
+        let again = world.store.r#move(world.alice, settled.mailbox, vec![settled.uid], &trash).await.unwrap();
+        assert_eq!(again.pairs, [], "{}: it is gone from there", world.engine);
+        world.settle().await;
+        assert_eq!(world.read("Trash", uid(2)).await.unwrap(), b"Subject: fresh\r\n\r\nnot a file yet\r\n", "{}", world.engine);
+        assert_eq!((world.letters("Trash").await.len(), world.letters("INBOX").await.len()), (2, 0), "{}", world.engine);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_into_its_own_mailbox_gives_a_new_uid() {
+    on_every_engine(|world| async move {
+        let at = world.deposit("INBOX", MESSAGE).await.unwrap();
+        world.settle().await;
+        let since = world.store.open(world.alice, &world.inbox()).await.unwrap().modseq;
+        let moved = world.store.r#move(world.alice, at.mailbox, vec![at.uid], &world.inbox()).await.unwrap();
+        assert_eq!(moved.pairs, [(uid(1), uid(2))]);
+        assert_eq!(world.uids("INBOX").await, [2], "{}", world.engine);
+        let changes = world.changes("INBOX", since).await;
+        assert_eq!((changes.added[0].uid, changes.vanished), (uid(2), vec![uid(1)]), "{}", world.engine);
+        assert_eq!(world.read("INBOX", uid(2)).await.unwrap(), MESSAGE, "{}", world.engine);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_asks_for_no_quota_and_two_that_race_double_nothing() {
+    on_every_engine(|world| async move {
+        let small = Address::parse("small@example.test").unwrap();
+        let quota = Some(MESSAGE.len() as u64 + 10);
+        let account = world.store.add_account(&small, "{PLAIN}x", quota).await.unwrap();
+        let mut step = world.step("INBOX", MESSAGE).await;
+        step = Deposit::new(account, world.inbox(), step.body().clone(), Date::new(1_795_486_185, 60));
+        let at = world.store.db().commit(step).await.unwrap();
+        let targets = ["Sent", "Trash", "Drafts"].map(|target| MailboxName::new(target).unwrap());
+        let [a, b, c] = targets.each_ref().map(|target| world.store.r#move(account, at.mailbox, vec![at.uid], target));
+        let (a, b, c) = tokio::join!(a, b, c);
+        let moved = [a, b, c].into_iter().map(|moved| moved.unwrap().pairs.len()).sum::<usize>();
+        assert_eq!(moved, 1, "{}", world.engine);
+        let total: u64 = world.store.mailboxes(account).await.unwrap().iter().map(|mailbox| mailbox.total).sum();
+        assert_eq!(total, 1, "{}", world.engine);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_tell_everything_since() {
     on_every_engine(|world| async move {
         let one = world.deposit("INBOX", MESSAGE).await.unwrap();

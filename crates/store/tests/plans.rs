@@ -85,6 +85,7 @@ async fn exercise(store: &Store) {
     let made = MailboxName::new("A/B").unwrap();
     store.create_mailbox(alice, &made, None).await.unwrap();
     store.copy(alice, at.mailbox, uids.clone(), &made).await.unwrap();
+    store.r#move(alice, at.mailbox, uids[2..3].to_vec(), &made).await.unwrap();
     store.expunge(alice, at.mailbox, uids[..2].to_vec(), false).await.unwrap();
     settle::run(store.clone(), async {}).await;
     store.rename_mailbox(alice, &MailboxName::new("A").unwrap(), &MailboxName::new("C").unwrap()).await.unwrap();

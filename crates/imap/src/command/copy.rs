@@ -1,6 +1,5 @@
-//! COPY, UID COPY — RFC 3501 §6.4.7.
+//! COPY, UID COPY — RFC 3501 §6.4.7; MOVE, UID MOVE — RFC 6851 §3 — with the same arguments.
 
-use super::CommandBody;
 use crate::SequenceSet;
 use crate::cursor::{Bad, Cursor};
 use mail::MailboxName;
@@ -12,9 +11,9 @@ pub struct Copy {
     pub to: MailboxName,
 }
 
-pub(crate) fn parse(cursor: &mut Cursor, uid: bool) -> Result<CommandBody, Bad> {
+pub(crate) fn parse(cursor: &mut Cursor, uid: bool) -> Result<Copy, Bad> {
     cursor.sp()?;
     let set = SequenceSet::parse(cursor)?;
     cursor.sp()?;
-    Ok(CommandBody::Copy(Copy { uid, set, to: cursor.mailbox()? }))
+    Ok(Copy { uid, set, to: cursor.mailbox()? })
 }

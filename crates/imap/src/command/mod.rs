@@ -7,6 +7,7 @@
 pub mod append;
 pub mod authenticate;
 pub mod copy;
+pub mod enable;
 pub mod fetch;
 pub mod id;
 pub mod idle;
@@ -23,6 +24,7 @@ pub mod uid;
 pub use append::Append;
 pub use authenticate::Authenticate;
 pub use copy::Copy;
+pub use enable::Extension;
 pub use fetch::Fetch;
 pub use list::{List, Pattern};
 pub use login::Login;
@@ -88,6 +90,8 @@ pub enum CommandBody {
     Login(Login),
     Authenticate(Authenticate),
     // authenticated
+    /// RFC 5161; before a mailbox is selected, as the handler knows.
+    Enable(Vec<Extension>),
     Namespace,
     List(List),
     Lsub(List),
@@ -110,6 +114,8 @@ pub enum CommandBody {
     Fetch(Fetch),
     Store(Store),
     Copy(Copy),
+    /// RFC 6851; its arguments are those of COPY.
+    Move(Copy),
     Search(Search),
     /// The session's own answer, on its way through the handler: give it back unchanged.
     Reflex(Reflex),
@@ -169,6 +175,7 @@ const COMMANDS: &[(&str, When, Arguments)] = &[
     ("STARTTLS", When::BeforeLogin, |_| Ok(CommandBody::StartTls)),
     ("LOGIN", When::BeforeLogin, login::parse),
     ("AUTHENTICATE", When::BeforeLogin, authenticate::parse),
+    ("ENABLE", When::AfterLogin, enable::parse),
     ("NAMESPACE", When::AfterLogin, |_| Ok(CommandBody::Namespace)),
     ("LIST", When::AfterLogin, |cursor| list::parse(cursor).map(CommandBody::List)),
     ("LSUB", When::AfterLogin, |cursor| list::parse(cursor).map(CommandBody::Lsub)),
@@ -188,7 +195,8 @@ const COMMANDS: &[(&str, When, Arguments)] = &[
     ("EXPUNGE", When::AfterLogin, |_| Ok(CommandBody::Expunge(None))),
     ("FETCH", When::AfterLogin, |cursor| fetch::parse(cursor, false)),
     ("STORE", When::AfterLogin, |cursor| store::parse(cursor, false)),
-    ("COPY", When::AfterLogin, |cursor| copy::parse(cursor, false)),
+    ("COPY", When::AfterLogin, |cursor| copy::parse(cursor, false).map(CommandBody::Copy)),
+    ("MOVE", When::AfterLogin, |cursor| copy::parse(cursor, false).map(CommandBody::Move)),
     ("SEARCH", When::AfterLogin, |cursor| search::parse(cursor, false)),
     ("UID", When::AfterLogin, uid::parse),
 ];

@@ -32,6 +32,14 @@ pub fn print(body: &CommandBody) -> Vec<u8> {
             text(format!("{}COPY {} ", uid(copy.uid), copy.set));
             mailbox(&mut out, &copy.to);
         }
+        CommandBody::Move(copy) => {
+            text(format!("{}MOVE {} ", uid(copy.uid), copy.set));
+            mailbox(&mut out, &copy.to);
+        }
+        CommandBody::Enable(extensions) => {
+            text("ENABLE".into());
+            extensions.iter().for_each(|extension| text(format!(" {}", extension.name())));
+        }
         CommandBody::Store(store) => {
             let sign = match store.change {
                 Change::Replace => "",

@@ -50,6 +50,8 @@ fn commands_without_or_with_plain_arguments() {
         ("nOoP", CommandBody::Noop),
         ("LOGOUT", CommandBody::Logout),
         ("STARTTLS", CommandBody::StartTls),
+        ("ENABLE UTF8=ACCEPT", CommandBody::Enable(vec![])),
+        ("enable x-unknown qresync CondStore QRESYNC imap4rev2", CommandBody::Enable(vec![Extension::Qresync, Extension::Condstore, Extension::Imap4Rev2])),
         ("NAMESPACE", CommandBody::Namespace),
         ("IDLE", CommandBody::Idle),
         ("CHECK", CommandBody::Check),
@@ -277,7 +279,7 @@ fn what_is_no_command() {
         "SEARCH $1", "SEARCH $,1", "SEARCH 1,$", "FETCH $:* FLAGS", "SEARCH OLDER 0", "SEARCH OLDER -1", "SEARCH YOUNGER", "SEARCH YOUNGER 4294967296", "ID", "ID x", "ID (\"a\")", "ID (\"a\" \"b\"", "ID (a \"b\")",
         "ID (\"0123456789012345678901234567890\" \"x\")",
         "LOGIN a", "LOGIN a b c", "LOGIN a {3}\r\nb", "AUTHENTICATE", "AUTHENTICATE PLAIN ", "AUTHENTICATE PLAIN a=b", "AUTHENTICATE AMECHANISMNAMETOOLONG1",
-        "ENABLE CONDSTORE", "MOVE 1 x", "EXPUNGE 1", "UID EXPUNGE", "IDLE now",
+        "ENABLE", "ENABLE ", "ENABLE (CONDSTORE)", "ENABLE CONDSTORE ", "MOVE", "MOVE 1", "MOVE x y", "EXPUNGE 1", "UID EXPUNGE", "IDLE now",
     ];
     for line in table {
         let got = parse_whole(line.as_bytes());
@@ -313,6 +315,7 @@ fn every_list_is_bounded() {
         (format!("FETCH 1 BODY[{}]", vec!["1"; limits.part_depth].join(".")), format!("FETCH 1 BODY[{}]", vec!["1"; limits.part_depth + 1].join("."))),
         (format!("STORE 1 FLAGS ({})", many("a", limits.flags)), format!("STORE 1 FLAGS ({})", many("a", limits.flags + 1))),
         (format!("STORE 1 FLAGS {}", many("a", limits.flags)), format!("STORE 1 FLAGS {}", many("a", limits.flags + 1))),
+        (format!("ENABLE {}", many("a", limits.list)), format!("ENABLE {}", many("a", limits.list + 1))),
         (format!("ID ({})", many("\"a\" \"b\"", limits.id_pairs)), format!("ID ({})", many("\"a\" \"b\"", limits.id_pairs + 1))),
         (format!("ID (\"a\" \"{}\")", "x".repeat(limits.id_value)), format!("ID (\"a\" \"{}\")", "x".repeat(limits.id_value + 1))),
         (format!("LIST \"\" {}", "x".repeat(limits.pattern)), format!("LIST a {}", "x".repeat(limits.pattern))),
@@ -431,6 +434,8 @@ fn bodies() -> impl Strategy<Value = CommandBody> {
         names().prop_map(CommandBody::Select),
         (names(), names()).prop_map(|(from, to)| CommandBody::Rename(Rename { from, to })),
         (any::<bool>(), sets(), names()).prop_map(|(uid, set, to)| CommandBody::Copy(Copy { uid, set, to })),
+        (any::<bool>(), sets(), names()).prop_map(|(uid, set, to)| CommandBody::Move(Copy { uid, set, to })),
+        proptest::sample::subsequence(Extension::ALL.to_vec(), 1..=3).prop_map(CommandBody::Enable),
         (any::<bool>(), sets(), 0..3, any::<bool>(), flag_arguments()).prop_map(|(uid, set, change, silent, flags)| {
             let change = [Change::Replace, Change::Add, Change::Remove][change as usize];
             CommandBody::Store(Store { uid, set, change, silent, flags })

@@ -1,4 +1,4 @@
-//! UID — RFC 3501 §6.4.8 and RFC 4315 §2.1: the commands that name messages by UID.
+//! UID — RFC 3501 §6.4.8, RFC 4315 §2.1 and RFC 6851 §3.2: the commands that name messages by UID.
 
 use super::{CommandBody, copy, fetch, search, store};
 use crate::SequenceSet;
@@ -10,7 +10,8 @@ pub(crate) fn parse(cursor: &mut Cursor) -> Result<CommandBody, Bad> {
     match name.as_slice() {
         b"FETCH" => fetch::parse(cursor, true),
         b"STORE" => store::parse(cursor, true),
-        b"COPY" => copy::parse(cursor, true),
+        b"COPY" => copy::parse(cursor, true).map(CommandBody::Copy),
+        b"MOVE" => copy::parse(cursor, true).map(CommandBody::Move),
         b"SEARCH" => search::parse(cursor, true),
         b"EXPUNGE" => {
             cursor.sp()?;

@@ -155,9 +155,9 @@ pub struct Announce<'a> {
 
 /// The capability list: only what this crate's grammar knows.
 pub fn capabilities(announce: &Announce<'_>) -> Vec<Text> {
-    let mut names: Vec<Text> = vec!["IMAP4rev1".into(), "ID".into(), "LITERAL-".into()];
+    let mut names: Vec<Text> = vec!["IMAP4rev1".into(), "ID".into(), "ENABLE".into(), "LITERAL-".into()];
     if announce.logged_in {
-        let more = ["IDLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS", "SPECIAL-USE", "ESEARCH", "SEARCHRES", "WITHIN"];
+        let more = ["IDLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS", "MOVE", "SPECIAL-USE", "ESEARCH", "SEARCHRES", "WITHIN"];
         names.extend(more.map(Text::from));
         names.push(format!("APPENDLIMIT={}", announce.append_limit).into());
         return names;

@@ -31,6 +31,8 @@ pub enum Response {
     Bye(Option<Code>, Text),
     /// `* CAPABILITY …`; see [`code::capabilities`].
     Capability(Vec<Text>),
+    /// `* ENABLED …`: what this command switched on (RFC 5161 §3.2).
+    Enabled(Vec<Text>),
     List(ListLine),
     Lsub(ListLine),
     Status { mailbox: MailboxName, items: Vec<(StatusItem, u64)> },
@@ -245,6 +247,10 @@ impl Response {
         match self {
             Response::Capability(names) => {
                 out.extend_from_slice(b"CAPABILITY");
+                wire::spaced(out, names);
+            }
+            Response::Enabled(names) => {
+                out.extend_from_slice(b"ENABLED");
                 wire::spaced(out, names);
             }
             Response::List(line) => line.write("LIST", out),

@@ -79,6 +79,8 @@ fn golden() -> Vec<(Response, &'static str, bool)> {
         (ok(Code::Capability(vec!["IMAP4rev1".into(), "IDLE".into()])), "* OK [CAPABILITY IMAP4rev1 IDLE] x\r\n", true),
         (Condition::no(Some(Code::BadCharset(vec!["UTF-8".into()])), "x").into(), "* NO [BADCHARSET (UTF-8)] x\r\n", true),
         (Response::Bye(Some(Code::Unavailable), "x".into()), "* BYE [UNAVAILABLE] x\r\n", true),
+        (Response::Enabled(vec![]), "* ENABLED\r\n", true),
+        (Response::Enabled(vec!["CONDSTORE".into(), "QRESYNC".into()]), "* ENABLED CONDSTORE QRESYNC\r\n", true),
         (Response::Capability(vec!["IMAP4rev1".into(), "LITERAL-".into()]), "* CAPABILITY IMAP4rev1 LITERAL-\r\n", true),
         (Response::List(list(&[Attribute::HasChildren, Attribute::Special(SpecialUse::Drafts)], "Entwürfe")), "* LIST (\\HasChildren \\Drafts) \"/\" Entw&APw-rfe\r\n", true),
         (Response::Lsub(list(&[Attribute::NoSelect], "a b/c")), "* LSUB (\\Noselect) \"/\" \"a b/c\"\r\n", true),
@@ -186,11 +188,11 @@ fn every_code_is_an_atom() {
 #[test]
 fn the_capability_list() {
     let before = Announce { logged_in: false, starttls: true, mechanisms: &["PLAIN", "LOGIN"], login_disabled: false, append_limit: 9 };
-    assert_eq!(capabilities(&before).join(" "), "IMAP4rev1 ID LITERAL- SASL-IR STARTTLS AUTH=PLAIN AUTH=LOGIN");
+    assert_eq!(capabilities(&before).join(" "), "IMAP4rev1 ID ENABLE LITERAL- SASL-IR STARTTLS AUTH=PLAIN AUTH=LOGIN");
     let clear = Announce { mechanisms: &[], login_disabled: true, ..before.clone() };
-    assert_eq!(capabilities(&clear).join(" "), "IMAP4rev1 ID LITERAL- SASL-IR STARTTLS LOGINDISABLED");
+    assert_eq!(capabilities(&clear).join(" "), "IMAP4rev1 ID ENABLE LITERAL- SASL-IR STARTTLS LOGINDISABLED");
     let after = Announce { logged_in: true, ..before };
-    assert_eq!(capabilities(&after).join(" "), "IMAP4rev1 ID LITERAL- IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS SPECIAL-USE ESEARCH SEARCHRES WITHIN APPENDLIMIT=9");
+    assert_eq!(capabilities(&after).join(" "), "IMAP4rev1 ID ENABLE LITERAL- IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE SPECIAL-USE ESEARCH SEARCHRES WITHIN APPENDLIMIT=9");
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn conversations_after_login() {
         ("a IDLE\r\nb NOOP\r\nc NOOP\r\n", "+ idling\r\na BAD IDLE ends with DONE\r\nc OK done\r\n"),
         ("a SELECT &\r\n", "a NO [CANNOT] Mailbox name is not possible here\r\n"),
         ("a SELECT INBOX (CONDSTORE)\r\n", "a BAD Nothing expected after the arguments\r\n"),
-        ("a ENABLE CONDSTORE\r\n", "a BAD Unknown command\r\n"),
+        ("a FROB CONDSTORE\r\n", "a BAD Unknown command\r\n"),
         ("a SEARCH CHARSET X-NO SUBJECT {3+}\r\nabc\r\nb NOOP\r\n",
          "a NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\nb OK done\r\n"),
         ("a FETCH 1 BODY[HEADER.FIELDS ({7}\r\nsubject)]\r\n", "+ OK\r\na OK done\r\n"),

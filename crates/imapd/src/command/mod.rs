@@ -7,6 +7,7 @@ mod close;
 mod copy;
 mod create;
 mod delete;
+mod enable;
 mod expunge;
 pub(crate) mod fetch;
 mod id;
@@ -15,6 +16,7 @@ mod list;
 pub(crate) mod login;
 mod logout;
 mod lsub;
+mod r#move;
 mod namespace;
 mod noop;
 mod rename;
@@ -52,6 +54,7 @@ pub(crate) async fn run(reader: &mut Reader, body: CommandBody) -> Result<Option
         C::Capability | C::Noop | C::Id(_) | C::Logout | C::Reflex(_) => {
             return any(&mut reader.talk, &reader.imapd, body, true).await;
         }
+        C::Enable(extensions) => enable::enable(reader, &extensions).await,
         C::Namespace => namespace::namespace(reader).await,
         C::List(list) => list::list(reader, &list).await,
         C::Lsub(list) => lsub::lsub(reader, &list).await,
@@ -72,6 +75,7 @@ pub(crate) async fn run(reader: &mut Reader, body: CommandBody) -> Result<Option
         C::Fetch(fetch) => fetch::fetch(reader, &fetch).await,
         C::Store(change) => store::store(reader, change).await,
         C::Copy(copy) => copy::copy(reader, &copy).await,
+        C::Move(copy) => r#move::r#move(reader, &copy).await,
         C::Search(search) => search::search(reader, &search).await,
         C::StartTls | C::Login(_) | C::Authenticate(_) => Err(Tagged::bad("Already logged in").into()),
     };

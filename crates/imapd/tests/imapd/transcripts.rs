@@ -37,6 +37,7 @@ transcripts! {
     a_02_append_is_refused_before_the_message
     a_06_bare_line_feeds_are_stored_as_crlf
     a_07_copy_is_all_or_nothing
+    a_07_move_is_one_step_and_never_doubles
     a_08_a_copy_to_the_same_mailbox_does_not_copy_its_copies
     a_09_append_to_the_selected_mailbox_shows_before_its_answer
     b_01_header_fields
@@ -57,6 +58,7 @@ transcripts! {
     e_10_close_expunges_silently_unselect_and_examine_do_not
     e_11_a_deleted_mailbox_ends_the_sessions_that_had_it
     e_12_a_new_keyword_is_announced_before_it_is_used
+    enable_ignores_what_it_does_not_know
     f_01_recent_and_unknown_system_flags_are_bad
     f_02_recent_goes_to_the_first_that_selects
     f_04_examine_changes_nothing
@@ -64,6 +66,7 @@ transcripts! {
     f_06_copies_keep_flags_keywords_and_date
     greeting_and_login
     idle_tells_what_another_did
+    move_tells_the_new_uids_first
     n_01_inbox_in_any_case
     n_02_names_in_modified_utf_7
     n_03_create
