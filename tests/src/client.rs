@@ -1,5 +1,6 @@
 //! Other people's programs, with a deadline.
 
+use std::io::{Seek, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -29,13 +30,28 @@ pub fn run(program: &str, arguments: &[&str]) -> Said {
     run_command(Command::new(program).args(arguments))
 }
 
+/// Runs `program` to its end with `input` on its standard input.
+#[track_caller]
+pub fn run_with(program: &str, arguments: &[&str], input: &str) -> Said {
+    run_command_with(Command::new(program).args(arguments), input)
+}
+
 /// Runs a command to its end.
 #[track_caller]
 pub fn run_command(command: &mut Command) -> Said {
+    run_command_with(command, "")
+}
+
+/// Runs a command to its end with `input` on its standard input.
+#[track_caller]
+pub fn run_command_with(command: &mut Command, input: &str) -> Said {
+    // A file, which needs nobody to write into it while the output is read.
+    let mut file = tempfile::tempfile().expect("a temporary file");
+    file.write_all(input.as_bytes()).and_then(|()| file.rewind()).expect("a temporary file");
     // Whatever configures the user's own clients is not for these.
     let nowhere = std::env::temp_dir();
     command.env("HOME", nowhere).env_remove("http_proxy").env_remove("https_proxy").env_remove("all_proxy");
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut child = command.stdin(Stdio::from(file)).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let (mut out, mut err) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
     let reading = std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -73,9 +89,14 @@ impl Drop for Killed {
     }
 }
 
+/// Python: `POSTHOUSE_TEST_PYTHON`, which has packages that others need, else the one that is installed.
+pub fn python_program() -> String {
+    std::env::var("POSTHOUSE_TEST_PYTHON").unwrap_or_else(|_| "python3".into())
+}
+
 /// Runs `tests/clients/NAME` by Python with `arguments`.
 #[track_caller]
 pub fn python(script: &str, arguments: &[&str]) -> String {
     let path = format!("{}/clients/{script}", env!("CARGO_MANIFEST_DIR"));
-    run("python3", &[&[path.as_str()], arguments].concat()).ok()
+    run(&python_program(), &[&[path.as_str()], arguments].concat()).ok()
 }

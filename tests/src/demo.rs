@@ -6,9 +6,11 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::client;
+use crate::imap::Imap;
 use crate::ports::Offset;
 use crate::program::{Configured, Said};
 use crate::server::Server;
+use crate::smtp::Smtp;
 
 /// A running demo.
 #[derive(Debug)]
@@ -25,6 +27,13 @@ impl Demo {
     /// Starts one in a fresh directory.
     pub fn start() -> Demo {
         Demo::start_in(tempfile::tempdir().expect("a temporary directory"), Offset::take())
+    }
+
+    /// Starts one whose main.cf has the line `setting` too.
+    pub fn start_with(setting: &str) -> Demo {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Configured::setup(directory.path(), &[]).set(setting);
+        Demo::start_in(directory, Offset::take())
     }
 
     fn start_in(directory: TempDir, offset: Offset) -> Demo {
@@ -70,6 +79,20 @@ impl Demo {
     pub fn account(&self, n: usize) -> (&str, &str) {
         let account = &self.json["accounts"][n];
         (account["address"].as_str().expect("an address"), account["password"].as_str().expect("a password"))
+    }
+
+    /// Account `n` over plain IMAP; needs `plaintext_auth = loopback`.
+    #[track_caller]
+    pub fn imap(&self, n: usize) -> Imap {
+        let (address, password) = self.account(n);
+        Imap::login(self.server.address("imap"), address, password)
+    }
+
+    /// Brings a message to `to` by SMTP.
+    #[track_caller]
+    pub fn deliver(&self, to: &str, text: &str) {
+        let mut smtp = Smtp::connect(self.server.address("smtp")).expect("SMTP");
+        smtp.send("someone@example.net", &[to], text).expect("250");
     }
 
     /// The certificate to trust.

@@ -5,6 +5,30 @@ use std::net::{SocketAddr, TcpStream};
 
 use crate::until::SOON;
 
+/// A message as FETCH tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Message {
+    /// Its UID.
+    pub uid: u32,
+    /// Its flags and keywords.
+    pub flags: Vec<String>,
+    /// All of it.
+    pub text: Vec<u8>,
+}
+
+impl Message {
+    /// Whether it has `flag`.
+    pub fn is(&self, flag: &str) -> bool {
+        self.flags.iter().any(|has| has.eq_ignore_ascii_case(flag))
+    }
+
+    /// What stands after `Subject: `.
+    pub fn subject(&self) -> String {
+        let text = String::from_utf8_lossy(&self.text);
+        text.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap_or_default().to_owned()
+    }
+}
+
 /// A connection that has logged in.
 #[derive(Debug)]
 pub struct Imap {
@@ -60,6 +84,48 @@ impl Imap {
         let (_, answer) = self.result(&tag)?;
         let uid = answer.rsplit_once("[APPENDUID ").and_then(|(_, rest)| rest.split([' ', ']']).nth(1)?.parse().ok());
         uid.ok_or_else(|| Error::other(answer))
+    }
+
+    /// Appends `text` with `flags` to `mailbox`.
+    #[track_caller]
+    pub fn put(&mut self, mailbox: &str, flags: &str, text: &[u8]) {
+        self.tag += 1;
+        let command = format!("t{} APPEND \"{mailbox}\" ({flags}) {{{}}}\r\n", self.tag, text.len());
+        let stream = self.stream.get_mut();
+        // All at once: the answer `+` is read, and passed over, with the result.
+        stream.write_all(&[command.as_bytes(), text, b"\r\n"].concat()).expect("a connection");
+        self.result(&format!("t{}", self.tag)).unwrap_or_else(|error| panic!("IMAP: {command}: {error}"));
+    }
+
+    /// The names of all mailboxes, as they are on the wire.
+    #[track_caller]
+    pub fn mailboxes(&mut self) -> Vec<String> {
+        let listed = self.ask("LIST \"\" *");
+        listed.lines().filter_map(|line| line.rsplit_once(" \"/\" ")).map(|(_, name)| name.trim_matches('"').to_owned()).collect()
+    }
+
+    /// Opens `mailbox` without changing it, and reads all messages.
+    #[track_caller]
+    pub fn messages(&mut self, mailbox: &str) -> Vec<Message> {
+        self.ask(&format!("EXAMINE \"{mailbox}\""));
+        self.tag += 1;
+        let command = format!("t{} UID FETCH 1:* (UID FLAGS BODY.PEEK[])\r\n", self.tag);
+        self.stream.get_mut().write_all(command.as_bytes()).expect("a connection");
+        let mut messages = Vec::new();
+        loop {
+            let line = self.line().expect("a line");
+            if line.starts_with(&format!("t{} ", self.tag)) {
+                assert!(line.contains(" OK "), "{line}");
+                return messages;
+            }
+            let after = |word: &str| line.split_once(word).map(|(_, rest)| rest.trim_end()).unwrap_or_else(|| panic!("{word}: {line}"));
+            let (flags, _) = after("FLAGS (").split_once(')').expect("flags");
+            let uid = after("UID ").split(' ').next().and_then(|uid| uid.parse().ok()).expect("a UID");
+            let mut text = vec![0; after("BODY[] {").trim_end_matches('}').parse().expect("a literal")];
+            self.stream.read_exact(&mut text).expect("a literal");
+            self.line().expect("the end of a line");
+            messages.push(Message { uid, flags: flags.split_whitespace().map(str::to_owned).collect(), text });
+        }
     }
 
     /// Everything before the tagged OK, and that.

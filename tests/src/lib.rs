@@ -13,6 +13,7 @@
 //! * [`until`]: waits for what must come true, with a deadline.
 //!
 //! Environment: `POSTHOUSE_BIN` (else the binary beside this test), `POSTHOUSE_TEST_POSTGRES` (a server to use too),
+//! `POSTHOUSE_TEST_PYTHON` (a Python with packages), `POSTHOUSE_TEST_NODE` (a directory with `node_modules`),
 //! `POSTHOUSE_TEST_LONG` (more rounds), `POSTHOUSE_TEST_SKIPS` (a file that skipped tests are written to).
 
 #![forbid(unsafe_code)]

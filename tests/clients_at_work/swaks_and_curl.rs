@@ -1,10 +1,9 @@
-//! swaks, curl and Python against the demo.
-
-use std::time::Duration;
+//! swaks and curl, the two that the demo's lines use.
 
 use house_tests::client::{self, installed};
 use house_tests::demo::{Demo, paste};
-use house_tests::until::within;
+
+use crate::{contents, with_letters};
 
 #[test]
 fn the_printed_lines_of_swaks_and_curl_work_as_they_stand() {
@@ -65,45 +64,43 @@ fn swaks_sends_by_both_submissions_and_curl_reads_by_both_protocols() {
     demo.server.stop();
 }
 
-/// Runs a script of `tests/clients` against a demo of its own.
-fn script(test: &str, name: &str) {
-    if installed(test, &["python3"]) {
-        let demo = Demo::start();
-        demo.python(name, &[]);
-        demo.server.stop();
-    }
-}
-
 #[test]
-fn imaplib_does_a_day_s_work() {
-    script("imaplib_does_a_day_s_work", "imap.py");
-}
-
-#[test]
-fn poplib_reads_and_deletes() {
-    script("poplib_reads_and_deletes", "pop.py");
-}
-
-#[test]
-fn smtplib_submits_and_is_refused() {
-    script("smtplib_submits_and_is_refused", "smtp.py");
-}
-
-#[test]
-fn a_client_in_idle_is_told_of_a_delivery() {
-    script("a_client_in_idle_is_told_of_a_delivery", "idle.py");
-}
-
-#[test]
-fn the_maildir_says_within_two_seconds_what_clients_did() {
-    if !installed("the_maildir_says_within_two_seconds_what_clients_did", &["python3"]) {
+fn curl_appends_examines_marks_and_deletes() {
+    if !installed("curl_appends_examines_marks_and_deletes", &["curl"]) {
         return;
     }
-    let demo = Demo::start();
-    let maildir = demo.configured().maildir("bob");
-    demo.python("maildir.py", &[maildir.to_str().expect("UTF-8")]);
-    // The welcome message was delivered before; nothing was left aside, and the store agrees with itself.
-    let check = || (demo.configured().run(&["check", "--json"]).ok().lines().filter(|line| line.contains("store-")).count() == 0).then_some(());
-    within(Duration::from_secs(30), "check finds the store sound", check);
+    let demo = with_letters(3);
+    let (alice, password) = demo.account(0);
+    let (bob, bobs) = demo.account(1);
+    let scratch = tempfile::tempdir().expect("a directory");
+    let file = scratch.path().join("message");
+    let text = "From: alice@example.test\r\nSubject: by curl\r\n\r\n.\r\n\u{4f60}\u{597d}\r\n.. and dots\r\n";
+    std::fs::write(&file, text).expect("a file");
+    let file = file.to_str().expect("UTF-8");
+    let curl = |user: &str, service: &str, path: &str, more: &[&str]| {
+        let protocol = if service == "submissions" { "smtps" } else { service };
+        let url = format!("{protocol}://localhost:{}/{path}", demo.port(service));
+        client::run("curl", &[&["-sS", "--cacert", demo.ca(), "--user", user, &url], more].concat()).ok()
+    };
+    let (alice_s, bob_s) = (format!("{alice}:{password}"), format!("{bob}:{bobs}"));
+    let imap = |path: &str, more: &[&str]| curl(&bob_s, "imaps", path, more);
+    let pop3 = |path: &str, more: &[&str]| curl(&bob_s, "pop3s", path, more);
+
+    curl(&alice_s, "submissions", "client.example.net", &["--mail-from", alice, "--mail-rcpt", bob, "--mail-rcpt", alice, "-T", file]);
+    assert!(demo.imap(1).messages("INBOX").pop().expect("a message").text.ends_with(text.rsplit_once("Subject").expect("a subject").1.as_bytes()));
+
+    imap("", &["-X", "CREATE Entw&APw-rfe"]);
+    imap("Entw&APw-rfe", &["-T", file]);
+    assert_eq!(imap("Entw&APw-rfe;MAILINDEX=1", &[]), text);
+    assert_eq!(imap("INBOX;UID=2;SECTION=HEADER.FIELDS%20(SUBJECT)", &[]), "Subject: letter 1\r\n\r\n");
+    assert!(imap("INBOX", &["-X", "EXAMINE INBOX"]).contains("* 5 EXISTS"));
+    assert!(imap("INBOX", &["-X", r"STORE 3 +FLAGS (\Deleted)"]).contains(r"\Deleted"));
+    assert!(imap("INBOX", &["-X", "EXPUNGE"]).contains("* 3 EXPUNGE"));
+    assert_eq!(imap("INBOX?SUBJECT%20letter%20SEEN", &[]), "* SEARCH 2\r\n", "its BODY[] is no PEEK");
+
+    assert_eq!(pop3("", &["-X", "UIDL"]).lines().count(), 4);
+    assert!(pop3("", &["-X", "TOP 3 1"]).ends_with("Subject: letter 3\r\n\r\nbody 3\r\n"));
+    pop3("1", &["-I", "-X", "DELE"]);
+    assert_eq!(contents(&demo, 1, "INBOX"), [r"letter 1 \Seen", "letter 3", "by curl"]);
     demo.server.stop();
 }

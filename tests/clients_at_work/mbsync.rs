@@ -1,0 +1,48 @@
+//! mbsync (isync).
+
+use std::fs;
+
+use house_tests::client::{self, installed};
+
+use crate::two_way::{self, PERSONAL, Pair};
+
+/// Runs it once, and gives the commands by which it changed the server.
+fn mbsync(pair: &Pair) -> Vec<String> {
+    let (bob, password) = pair.demo.account(1);
+    let (port, ca, near, scratch) = (pair.demo.port("imaps"), pair.demo.ca(), pair.near.0.display(), pair.scratch.path());
+    let configuration = scratch.join("mbsyncrc");
+    let text = format!(
+        "IMAPAccount house\nHost localhost\nPort {port}\nUser {bob}\nPass {password}\nSSLType IMAPS\nCertificateFile {ca}\n\n\
+         IMAPStore far\nAccount house\n\n\
+         MaildirStore near\nPath {near}/\nInbox {near}/INBOX\nSubFolders Verbatim\n\n\
+         Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nRemove Both\nExpunge Both\nSyncState *\n"
+    );
+    fs::write(&configuration, text).expect("a file");
+    let said = client::run("mbsync", &["-Dn", "-c", configuration.to_str().expect("UTF-8"), "all"]);
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    changes(&said.out)
+}
+
+/// `>>> 7 UID STORE …`: what `-Dn` prints of the connection.
+fn changes(told: &str) -> Vec<String> {
+    let sent = told.lines().filter_map(|line| line.trim_start().strip_prefix(">>> "));
+    sent.filter(|line| two_way::CHANGES.iter().any(|command| line.contains(command))).map(str::to_owned).collect()
+}
+
+#[test]
+fn mbsync_keeps_a_maildir_and_an_account_the_same() {
+    if installed("mbsync_keeps_a_maildir_and_an_account_the_same", &["mbsync"]) {
+        let pair = Pair::fresh().go_through(mbsync);
+        // A folder that is emptied and deleted on one side goes on the other too.
+        let mut imap = pair.imap();
+        imap.ask(&format!("SELECT {PERSONAL}"));
+        imap.ask(r"STORE 1:* +FLAGS (\Deleted)");
+        imap.ask("CLOSE");
+        mbsync(&pair);
+        imap.ask(&format!("DELETE {PERSONAL}"));
+        mbsync(&pair);
+        assert!(!pair.near.0.join(PERSONAL).exists());
+        pair.assert_same("after a folder was deleted");
+        pair.demo.server.stop();
+    }
+}

@@ -1,0 +1,38 @@
+//! OfflineIMAP.
+
+use std::fs;
+
+use house_tests::client::{self, installed};
+
+use crate::two_way::{self, Pair};
+
+/// Runs it once, and gives the commands by which it changed the server.
+fn offlineimap(pair: &Pair) -> Vec<String> {
+    let (bob, password) = pair.demo.account(1);
+    let (port, ca, near, scratch) = (pair.demo.port("imaps"), pair.demo.ca(), pair.near.0.display(), pair.scratch.path());
+    let configuration = scratch.join("offlineimaprc");
+    let text = format!(
+        "[general]\naccounts = house\nmetadata = {}\nui = basic\n\n\
+         [Account house]\nlocalrepository = near\nremoterepository = far\n\n\
+         [Repository near]\ntype = Maildir\nlocalfolders = {near}\nsep = /\n\n\
+         [Repository far]\ntype = IMAP\nremotehost = localhost\nremoteport = {port}\nssl = yes\nsslcacertfile = {ca}\nremoteuser = {bob}\nremotepass = {password}\n",
+        scratch.join("metadata").display()
+    );
+    fs::write(&configuration, text).expect("a file");
+    let said = client::run("offlineimap", &["-c", configuration.to_str().expect("UTF-8"), "-o", "-1", "-d", "imap"]);
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    changes(&said.out)
+}
+
+/// `writer > b'BBLN50 UID STORE …'`: what `-d imap` prints of the connection.
+fn changes(told: &str) -> Vec<String> {
+    let sent = told.lines().filter_map(|line| line.split_once(" writer > "));
+    sent.map(|(_, line)| line).filter(|line| two_way::CHANGES.iter().any(|command| line.contains(command))).map(str::to_owned).collect()
+}
+
+#[test]
+fn offlineimap_keeps_a_maildir_and_an_account_the_same() {
+    if installed("offlineimap_keeps_a_maildir_and_an_account_the_same", &["offlineimap"]) {
+        Pair::fresh().go_through(offlineimap).demo.server.stop();
+    }
+}
