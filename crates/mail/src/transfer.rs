@@ -191,11 +191,11 @@ enum Text {
 
 impl TextDecoder {
     /// `charset` is [`Media::charset`](crate::mime::Media::charset). None, `us-ascii` and unknown ones are guessed: those who
-    /// say so send UTF-8 or windows-1252.
+    /// say so send UTF-8 or windows-1252. A byte order mark tells more than the name: `utf-16` is either order (RFC 2781 §3.2).
     pub fn new(charset: Option<&[u8]>) -> TextDecoder {
         let guessed = |name: &[u8]| name.eq_ignore_ascii_case(b"us-ascii") || name.eq_ignore_ascii_case(b"ascii");
         let known = charset.filter(|name| !guessed(name)).and_then(Charset::for_label);
-        TextDecoder(known.map_or(Text::Guess(Vec::new()), |charset| Text::Charset(charset.new_decoder_with_bom_removal())))
+        TextDecoder(known.map_or(Text::Guess(Vec::new()), |charset| Text::Charset(charset.new_decoder())))
     }
 
     /// Appends to `out` the text of `chunk`; the begin of a character at its end waits for the next.
@@ -301,6 +301,9 @@ mod tests {
         assert_eq!(text(Some("iso-8859-1"), &[b"caf\xe9"]), "café");
         assert_eq!(text(Some("utf-8"), &[b"\xef\xbb\xbfcaf\xc3", b"\xa9"]), "café");
         assert_eq!(text(Some("utf-8"), &[b"caf\xc3"]), "caf\u{fffd}");
+        for (marked, order) in [(&b"\xfe\xff\0c\0a"[..], "big"), (b"\xff\xfec\0a\0", "little")] {
+            assert_eq!(text(Some("utf-16"), &[marked]), "ca", "{order}");
+        }
         assert_eq!(text(None, &[b"caf\xc3", b"\xa9 caf\xe9 \xe9"]), "café café é");
         assert_eq!(text(Some("US-ASCII"), &["日本".as_bytes()]), "日本");
         assert_eq!(text(Some("no-such"), &[b"\xff"]), "ÿ");
