@@ -32,6 +32,7 @@ const DRAWING: &[(&str, &[&str])] = &[
     ("mail", &[]),
     // Beside the house: it sees it from outside.
     ("house-tests", &[]),
+    ("imap-tests", &["house-tests"]),
 ];
 /// At the top: the program, which is wired of everything, and what measures its parts.
 const TOP: [&str; 2] = ["posthouse", "bench"];
@@ -103,6 +104,7 @@ fn a_dependency_that_is_not_drawn_is_found() {
         ("mail", "dialogue", "mail uses dialogue"),
         ("queue", "store", "queue uses store"),
         ("house-tests", "mail", "house-tests uses mail"),
+        ("imap-tests", "imap", "imap-tests uses imap"),
     ];
     for (name, used, said) in bad {
         assert_eq!(undrawn(&[(name.to_owned(), package(&[used]))].into()), [said]);
