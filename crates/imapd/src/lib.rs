@@ -2,9 +2,9 @@
 //! The IMAP daemon: what each command means, over the language (`imap`), the store and who is asking (`auth`).
 //!
 //! Implements the meaning of RFC 3501 §6 with 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN, 3691 UNSELECT, 4315 UIDPLUS,
-//! 4731 ESEARCH, 4959 SASL-IR, 5032 WITHIN, 5161 ENABLE, 5182 SEARCHRES, 5530 response codes, 6154 SPECIAL-USE in plain LIST,
-//! 6851 MOVE, 7888 LITERAL-, 7889 APPENDLIMIT.
-//! Leaves out: what ENABLE switches on, SORT, THREAD, QUOTA, shared namespaces, RENAME of INBOX (refused).
+//! 4731 ESEARCH, 4959 SASL-IR, 5032 WITHIN, 5161 ENABLE, 5182 SEARCHRES, 5256 SORT and THREAD, 5267 §3 ESORT, 5530 response codes,
+//! 5957 SORT=DISPLAY, 6154 SPECIAL-USE in plain LIST, 6851 MOVE, 7888 LITERAL-, 7889 APPENDLIMIT.
+//! Leaves out: what ENABLE switches on, QUOTA, shared namespaces, RENAME of INBOX (refused).
 //!
 //! # Where to look
 //! * [`Imapd`]: the service; [`Imapd::serve`] is the handler of one connection.
@@ -18,7 +18,8 @@
 //! * No lock and no read transaction is held while an answer waits for the peer: rows are read in chunks
 //!   ([`command::fetch::ROWS`]), bodies in pieces; what is read ahead runs in tasks of its own (`ahead`).
 //! * Memory of a session: its view (32 bytes a message), one chunk of rows, one piece of a body, one header
-//!   ([`octets::HEADER_LIMIT`]). SEARCH also holds its answer; a FETCH that sets `\Seen`, the UIDs concerned.
+//!   ([`octets::HEADER_LIMIT`]). SEARCH also holds its answer, SORT and THREAD
+//!   what they sort by; a FETCH that sets `\Seen`, the UIDs concerned.
 //! * A refusal of the store becomes a code in one place; its cause goes to the log, never to the peer.
 //!
 //! \Recent goes to the first session that *selects* (not examines) the mailbox. Two sessions never both get it; in a race

@@ -151,8 +151,8 @@ struct Manners {
     uid: bool,
 }
 
-/// No EXPUNGE in FETCH, STORE and SEARCH by number: the client may have sent more numbers already (E-01). Where it has, none in what
-/// comes before them either (E-04), but in EXPUNGE and MOVE: it asked for that, and reckons with it.
+/// No EXPUNGE in FETCH, STORE, SEARCH, SORT and THREAD by number: the client may have sent more numbers already (E-01). Where it
+/// has, none in what comes before them either (E-04), but in EXPUNGE and MOVE: it asked for that, and reckons with it.
 fn manners(command: &Command) -> Manners {
     use CommandBody as C;
     let allowed = if command.number_follows { Expunge::Later } else { Expunge::Now };
@@ -161,6 +161,8 @@ fn manners(command: &Command) -> Manners {
         C::Fetch(fetch) => (Some(by_number(fetch.uid)), fetch.uid),
         C::Store(store) => (Some(by_number(store.uid)), store.uid),
         C::Search(search) => (Some(by_number(search.uid)), search.uid),
+        C::Sort(sort) => (Some(by_number(sort.uid)), sort.uid),
+        C::Thread(thread) => (Some(by_number(thread.uid)), thread.uid),
         C::Copy(copy) => (Some(allowed), copy.uid),
         C::Expunge(set) => (Some(Expunge::Now), set.is_some()),
         C::Move(copy) => (Some(Expunge::Now), copy.uid),

@@ -17,8 +17,10 @@ pub mod mailbox;
 pub(crate) mod next;
 pub mod rename;
 pub mod search;
+pub mod sort;
 pub mod status;
 pub mod store;
+pub mod thread;
 pub mod uid;
 
 pub use append::Append;
@@ -30,8 +32,10 @@ pub use list::{List, Pattern};
 pub use login::Login;
 pub use rename::Rename;
 pub use search::{Key, Search};
+pub use sort::Sort;
 pub use status::{Status, StatusItem};
 pub use store::Store;
+pub use thread::Thread;
 
 use crate::cursor::{Bad, Cursor};
 use crate::response::Response;
@@ -117,6 +121,8 @@ pub enum CommandBody {
     /// RFC 6851; its arguments are those of COPY.
     Move(Copy),
     Search(Search),
+    Sort(Sort),
+    Thread(Thread),
     /// The session's own answer, on its way through the handler: give it back unchanged.
     Reflex(Reflex),
 }
@@ -198,6 +204,8 @@ const COMMANDS: &[(&str, When, Arguments)] = &[
     ("COPY", When::AfterLogin, |cursor| copy::parse(cursor, false).map(CommandBody::Copy)),
     ("MOVE", When::AfterLogin, |cursor| copy::parse(cursor, false).map(CommandBody::Move)),
     ("SEARCH", When::AfterLogin, |cursor| search::parse(cursor, false)),
+    ("SORT", When::AfterLogin, |cursor| sort::parse(cursor, false)),
+    ("THREAD", When::AfterLogin, |cursor| thread::parse(cursor, false)),
     ("UID", When::AfterLogin, uid::parse),
 ];
 

@@ -5,7 +5,7 @@ use super::TAG;
 use crate::cursor::{is_atom_char, is_tag_char, run};
 
 /// Commands that name messages by number, in their arguments or in their answer. Behind UID they do not.
-pub(super) const BY_NUMBER: [&str; 5] = ["FETCH", "STORE", "SEARCH", "COPY", "MOVE"];
+pub(super) const BY_NUMBER: [&str; 7] = ["FETCH", "STORE", "SEARCH", "COPY", "MOVE", "SORT", "THREAD"];
 
 /// Octets that decide: a tag, a space, the longest of the names, a space.
 const LOOK: usize = TAG + 1 + "SEARCH".len() + 1;
@@ -34,6 +34,8 @@ mod tests {
             ("b SEARCH ALL\r\nc NOOP\r\n", true),
             ("b Copy 1 Trash\r\n", true),
             ("b MOVE 1 Trash\r\n", true),
+            ("b SORT (DATE) UTF-8 ALL\r\n", true),
+            ("b THREAD REFERENCES UTF-8 ALL\r\n", true),
             // Not all there yet: its name decides.
             ("b FETCH 2 (BODY[HEADER.FIE", true),
             ("b SEARCH SUBJECT {400000+}\r\nb", true),

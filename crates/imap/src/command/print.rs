@@ -2,7 +2,9 @@
 
 use super::fetch::{Item, SectionText};
 use super::search::{Day, Returns};
+use super::sort::By;
 use super::store::Change;
+use super::thread::Algorithm;
 use super::{CommandBody, Key};
 use crate::FlagArguments;
 use mail::MailboxName;
@@ -61,6 +63,21 @@ pub fn print(body: &CommandBody) -> Vec<u8> {
         CommandBody::Search(search) => {
             text(format!("{}SEARCH {}CHARSET utf-8 ", uid(search.uid), returns(search.returns)));
             key(&mut out, &search.key);
+        }
+        CommandBody::Sort(sort) => {
+            let name = |by| By::NAMES.iter().find(|(_, known)| *known == by).unwrap().0;
+            let criteria = sort.criteria.iter().map(|criterion| [if criterion.reverse { "REVERSE " } else { "" }, name(criterion.by)].concat());
+            let criteria = criteria.collect::<Vec<_>>().join(" ");
+            text(format!("{}SORT {}({criteria}) utf-8 ", uid(sort.uid), returns(sort.returns)));
+            key(&mut out, &sort.key);
+        }
+        CommandBody::Thread(thread) => {
+            let algorithm = match thread.algorithm {
+                Algorithm::OrderedSubject => "OrderedSubject",
+                Algorithm::References => "References",
+            };
+            text(format!("{}THREAD {algorithm} UTF-8 ", uid(thread.uid)));
+            key(&mut out, &thread.key);
         }
         CommandBody::Expunge(Some(set)) => text(format!("UID EXPUNGE {set}")),
         other => panic!("no pen for {other:?}"),

@@ -3,7 +3,9 @@
 use super::fetch::{Item, Partial, Section, SectionText};
 use super::print::print;
 use super::search::{Day, Returns};
+use super::sort::{By, Criterion};
 use super::store::Change;
+use super::thread::Algorithm;
 use super::*;
 use crate::FlagArguments;
 use crate::set::Bound;
@@ -236,6 +238,24 @@ fn search() {
 }
 
 #[test]
+fn sort_and_thread() {
+    let forwards = |by| Criterion { by, reverse: false };
+    let table = [
+        ("SORT (DATE) UTF-8 ALL", false, None, vec![forwards(By::Date)], Key::All),
+        ("uid sort (subject Reverse displayfrom) us-ascii 1:*", true, None, vec![forwards(By::Subject), Criterion { by: By::DisplayFrom, reverse: true }], Key::Set(set("1:*"))),
+        ("SORT RETURN () (ARRIVAL) \"ISO-8859-1\" ALL", false, Some(Returns::ALL), vec![forwards(By::Arrival)], Key::All),
+    ];
+    for (line, uid, returns, criteria, key) in table {
+        assert_eq!(body(line), CommandBody::Sort(Sort { uid, returns, criteria, key }), "{line}");
+    }
+    let thread = Thread { uid: true, algorithm: Algorithm::References, key: Key::Text("grün".into()) };
+    assert_eq!(body("UID THREAD references UTF-8 TEXT {5}\r\ngrün"), CommandBody::Thread(thread));
+    for line in ["SORT (DATE) X-NOBODY ALL", "THREAD REFERENCES X-NOBODY ALL"] {
+        assert_eq!(parse_whole(line.as_bytes()), Err(Bad::Charset { saves: false }), "{line}");
+    }
+}
+
+#[test]
 fn append() {
     let parse_open = |line: &str| parse(format!("a1 {line}\r\n").as_bytes(), false, true, &Limits::default());
     let date = Date { unix: 1_706_745_600, offset_minutes: 60 };
@@ -278,6 +298,9 @@ fn what_is_no_command() {
         "SEARCH RETURN (ALLMIN) ALL", "SEARCH RETURN (FOO) ALL", "SEARCH RETURN ( ALL) ALL", "SEARCH RETURN (ALL ) ALL", "SEARCH CHARSET UTF-8 RETURN (ALL) ALL",
         "SEARCH $1", "SEARCH $,1", "SEARCH 1,$", "FETCH $:* FLAGS", "SEARCH OLDER 0", "SEARCH OLDER -1", "SEARCH YOUNGER", "SEARCH YOUNGER 4294967296", "ID", "ID x", "ID (\"a\")", "ID (\"a\" \"b\"", "ID (a \"b\")",
         "ID (\"0123456789012345678901234567890\" \"x\")",
+        "SORT", "SORT (DATE)", "SORT (DATE) UTF-8", "SORT () UTF-8 ALL", "SORT DATE UTF-8 ALL", "SORT (DATES) UTF-8 ALL", "SORT (REVERSE) UTF-8 ALL", "SORT (REVERSE REVERSE DATE) UTF-8 ALL",
+        "SORT (DATE ) UTF-8 ALL", "SORT (DATE)UTF-8 ALL", "SORT (DATE RETURN) UTF-8 ALL", "SORT (DATE) UTF-8 (ALL",
+        "THREAD", "THREAD REFERENCES", "THREAD REFERENCES UTF-8", "THREAD REFS UTF-8 ALL", "THREAD (REFERENCES) UTF-8 ALL", "THREAD RETURN (ALL) REFERENCES UTF-8 ALL",
         "LOGIN a", "LOGIN a b c", "LOGIN a {3}\r\nb", "AUTHENTICATE", "AUTHENTICATE PLAIN ", "AUTHENTICATE PLAIN a=b", "AUTHENTICATE AMECHANISMNAMETOOLONG1",
         "ENABLE", "ENABLE ", "ENABLE (CONDSTORE)", "ENABLE CONDSTORE ", "MOVE", "MOVE 1", "MOVE x y", "EXPUNGE 1", "UID EXPUNGE", "IDLE now",
     ];
@@ -310,6 +333,7 @@ fn every_list_is_bounded() {
         (format!("SEARCH {} ALL", many("OR ALL", limits.depth)), format!("SEARCH {}", many("OR ALL", 10_000))),
         (format!("SEARCH {}", many("ALL", limits.search_keys)), format!("SEARCH {}", many("ALL", limits.search_keys + 1))),
         (format!("FETCH {} FLAGS", vec!["1"; limits.ranges].join(",")), format!("FETCH {} FLAGS", vec!["1"; limits.ranges + 1].join(","))),
+        (format!("SORT ({}) UTF-8 ALL", many("REVERSE DATE", 18)), format!("SORT ({}) UTF-8 ALL", many("DATE", 19))),
         (format!("FETCH 1 ({})", many("FLAGS", limits.list)), format!("FETCH 1 ({})", many("FLAGS", limits.list + 1))),
         (format!("FETCH 1 BODY[HEADER.FIELDS ({})]", many("a", limits.list)), format!("FETCH 1 BODY[HEADER.FIELDS ({})]", many("a", limits.list + 1))),
         (format!("FETCH 1 BODY[{}]", vec!["1"; limits.part_depth].join(".")), format!("FETCH 1 BODY[{}]", vec!["1"; limits.part_depth + 1].join("."))),
@@ -427,6 +451,11 @@ fn returns() -> impl Strategy<Value = Option<Returns>> {
     proptest::option::of(some)
 }
 
+fn criteria() -> impl Strategy<Value = Vec<Criterion>> {
+    let criterion = (proptest::sample::select(By::NAMES.to_vec()), any::<bool>()).prop_map(|((_, by), reverse)| Criterion { by, reverse });
+    vec(criterion, 1..5)
+}
+
 fn bodies() -> impl Strategy<Value = CommandBody> {
     let octets = || vec(1u8..=255, 0..12);
     prop_oneof![
@@ -446,6 +475,11 @@ fn bodies() -> impl Strategy<Value = CommandBody> {
             CommandBody::Fetch(Fetch { uid, set, items: once })
         }),
         (any::<bool>(), returns(), keys()).prop_map(|(uid, returns, key)| CommandBody::Search(Search { uid, returns, key })),
+        (any::<bool>(), returns(), criteria(), keys()).prop_map(|(uid, returns, criteria, key)| CommandBody::Sort(Sort { uid, returns, criteria, key })),
+        (any::<bool>(), any::<bool>(), keys()).prop_map(|(uid, subject, key)| {
+            let algorithm = if subject { Algorithm::OrderedSubject } else { Algorithm::References };
+            CommandBody::Thread(Thread { uid, algorithm, key })
+        }),
         sets().prop_map(|set| CommandBody::Expunge(Some(set))),
     ]
 }

@@ -158,7 +158,8 @@ pub fn capabilities(announce: &Announce<'_>) -> Vec<Text> {
     let mut names: Vec<Text> = vec!["IMAP4rev1".into(), "ID".into(), "ENABLE".into(), "LITERAL-".into()];
     if announce.logged_in {
         let more = ["IDLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS", "MOVE", "SPECIAL-USE", "ESEARCH", "SEARCHRES", "WITHIN"];
-        names.extend(more.map(Text::from));
+        let sorting = ["SORT", "SORT=DISPLAY", "ESORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES"];
+        names.extend(more.into_iter().chain(sorting).map(Text::from));
         names.push(format!("APPENDLIMIT={}", announce.append_limit).into());
         return names;
     }

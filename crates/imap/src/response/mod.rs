@@ -7,6 +7,7 @@ pub mod code;
 pub mod esearch;
 pub mod fetch;
 pub mod structure;
+mod thread;
 pub mod wire;
 
 pub use code::Code;
@@ -16,6 +17,7 @@ pub use fetch::{FetchItem, FetchLine, FlagList, Label};
 use crate::command::{StatusItem, Tag};
 use bytes::BytesMut;
 use mail::MailboxName;
+use mail::thread::Forest;
 use std::borrow::Cow;
 
 /// Text and names that are mostly constants.
@@ -55,6 +57,10 @@ pub enum Response {
     /// Sequence numbers or UIDs. Sent even if empty.
     Search(Vec<u32>),
     Esearch(Esearch),
+    /// The same in the order asked for.
+    Sort(Vec<u32>),
+    /// Threads of messages, each told by its number.
+    Thread(Forest, Vec<u32>),
     Namespace(Namespaces),
     /// `None` values are NIL; an empty list is `* ID NIL`.
     Id(Vec<(Text, Option<Text>)>),
@@ -264,13 +270,9 @@ impl Response {
             Response::Recent(count) => wire::push(out, format_args!("{count} RECENT")),
             Response::Expunge(number) => wire::push(out, format_args!("{number} EXPUNGE")),
             Response::Fetch(line) => line.write_after_star(out),
-            Response::Search(numbers) => {
-                out.extend_from_slice(b"SEARCH");
-                for number in numbers {
-                    out.extend_from_slice(b" ");
-                    wire::number(out, u64::from(*number));
-                }
-            }
+            Response::Search(numbers) => write_numbers("SEARCH", numbers, out),
+            Response::Sort(numbers) => write_numbers("SORT", numbers, out),
+            Response::Thread(forest, numbers) => thread::write(forest, numbers, out),
             Response::Namespace(spaces) => spaces.write(out),
             Response::Id(pairs) => write_id(pairs, out),
             // Each of these is written by `write`.
@@ -317,6 +319,14 @@ impl ListLine {
             Some(mailbox) => wire::astring(out, mailbox.to_mutf7().as_bytes()),
             None => out.extend_from_slice(b"\"\""),
         }
+    }
+}
+
+fn write_numbers(name: &str, numbers: &[u32], out: &mut BytesMut) {
+    out.extend_from_slice(name.as_bytes());
+    for number in numbers {
+        out.extend_from_slice(b" ");
+        wire::number(out, u64::from(*number));
     }
 }
 

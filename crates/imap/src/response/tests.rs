@@ -43,6 +43,16 @@ fn octets(part: &[u32], text: SectionText, origin: Option<u32>, octets: &'static
     FetchItem::Octets(label, Some(Bytes::from_static(octets.as_bytes())))
 }
 
+/// Messages of these numbers, and of which each is the child; a parent that is none of them is missing.
+fn threads(numbers: &[u32], parents: &[Option<u32>]) -> Response {
+    let ids: Vec<Option<u32>> = (0..numbers.len() as u32).map(Some).collect();
+    let references: Vec<Vec<u32>> = parents.iter().map(|parent| parent.iter().copied().collect()).collect();
+    let message = |index: usize| mail::thread::Message { id: ids[index], references: &references[index], ..Default::default() };
+    let messages: Vec<_> = (0..numbers.len()).map(message).collect();
+    let forest = mail::thread::references(&messages, mail::thread::Names { ids: 10, subjects: 0 });
+    Response::Thread(forest, numbers.to_vec())
+}
+
 fn found(options: &str, uid: bool, found: &[u32]) -> Response {
     let is = |name| options.split(' ').any(|option| option == name);
     let returns = Returns { min: is("min"), max: is("max"), count: is("count"), all: is("all"), save: is("save") };
@@ -94,6 +104,16 @@ fn golden() -> Vec<(Response, &'static str, bool)> {
         (Response::Expunge(4294967295), "* 4294967295 EXPUNGE\r\n", true),
         (Response::Search(vec![]), "* SEARCH\r\n", true),
         (Response::Search(vec![2, 84, 882]), "* SEARCH 2 84 882\r\n", true),
+        (Response::Sort(vec![]), "* SORT\r\n", true),
+        (Response::Sort(vec![5, 3, 4]), "* SORT 5 3 4\r\n", true),
+        (threads(&[], &[]), "* THREAD\r\n", false),
+        (threads(&[2], &[None]), "* THREAD (2)\r\n", false),
+        (
+            threads(&[2, 3, 6, 4, 23, 44, 7, 96, 5], &[None, None, Some(1), Some(2), Some(3), Some(2), Some(5), Some(6), None]),
+            "* THREAD (2)(3 6 (4 23)(44 7 96))(5)\r\n",
+            false,
+        ),
+        (threads(&[3, 5, 9], &[Some(7), Some(7), Some(0)]), "* THREAD ((3 9)(5))\r\n", false),
         (found("", true, &[]), "* ESEARCH (TAG \"a1\") UID\r\n", false),
         (found("all", false, &[2, 10, 11, 15]), "* ESEARCH (TAG \"a1\") ALL 2,10:11,15\r\n", false),
         (found("all", true, &[9, 8, 7, 8, 9, 10]), "* ESEARCH (TAG \"a1\") UID ALL 9,8,7:10\r\n", false),
@@ -192,7 +212,7 @@ fn the_capability_list() {
     let clear = Announce { mechanisms: &[], login_disabled: true, ..before.clone() };
     assert_eq!(capabilities(&clear).join(" "), "IMAP4rev1 ID ENABLE LITERAL- SASL-IR STARTTLS LOGINDISABLED");
     let after = Announce { logged_in: true, ..before };
-    assert_eq!(capabilities(&after).join(" "), "IMAP4rev1 ID ENABLE LITERAL- IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE SPECIAL-USE ESEARCH SEARCHRES WITHIN APPENDLIMIT=9");
+    assert_eq!(capabilities(&after).join(" "), "IMAP4rev1 ID ENABLE LITERAL- IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE SPECIAL-USE ESEARCH SEARCHRES WITHIN SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES APPENDLIMIT=9");
 }
 
 #[test]

@@ -22,10 +22,12 @@ mod noop;
 mod rename;
 mod search;
 mod select;
+mod sort;
 pub(crate) mod starttls;
 mod status;
 mod store;
 mod subscribe;
+mod thread;
 
 use imap::{CommandBody, Tagged};
 
@@ -77,6 +79,8 @@ pub(crate) async fn run(reader: &mut Reader, body: CommandBody) -> Result<Option
         C::Copy(copy) => copy::copy(reader, &copy).await,
         C::Move(copy) => r#move::r#move(reader, &copy).await,
         C::Search(search) => search::search(reader, &search).await,
+        C::Sort(sort) => sort::sort(reader, &sort).await,
+        C::Thread(thread) => thread::thread(reader, &thread).await,
         C::StartTls | C::Login(_) | C::Authenticate(_) => Err(Tagged::bad("Already logged in").into()),
     };
     tagged.map(Some)

@@ -23,7 +23,7 @@ const STILL_SEARCHING: Duration = Duration::from_secs(10);
 pub(crate) async fn find(query: Query, store: &Store, account: AccountId, selected: &Selected, talk: &mut Talk) -> Result<Vec<u32>, Halt> {
     let query = Arc::new(query);
     let mut found = Vec::new();
-    let mut last_said = Instant::now();
+    let mut patience = Patience::new();
     let all = selected.view.all();
     let mut messages = selected.view.messages(&all);
     loop {
@@ -43,7 +43,7 @@ pub(crate) async fn find(query: Query, store: &Store, account: AccountId, select
                 async move { look(&query, &store, account, mailbox, seq, message, row.as_ref()).await }
             }));
             for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_none()) {
-                still_searching(talk, &mut last_said).await?;
+                patience.still_there(talk).await?;
                 *verdict = looked.next().await.transpose()?;
             }
         }
@@ -95,13 +95,25 @@ async fn read(query: &Query, store: &Store, account: AccountId, mailbox: Mailbox
     Ok(query.judge(&facts).unwrap_or(false))
 }
 
-async fn still_searching(talk: &mut Talk, last_said: &mut Instant) -> Result<(), Halt> {
-    if talk.is_stopping() {
-        return Err(Tagged::no("The server is stopping").code(Code::Unavailable).into());
+/// Keeps a client company that waits for a long search.
+pub(crate) struct Patience {
+    last_said: Instant,
+}
+
+impl Patience {
+    pub(crate) fn new() -> Patience {
+        Patience { last_said: Instant::now() }
     }
-    if last_said.elapsed() >= STILL_SEARCHING {
-        talk.say(Condition::ok(None, "Still searching")).await?;
-        *last_said = Instant::now();
+
+    /// Between two messages: ends the search of a client that is gone, or of a server that stops.
+    pub(crate) async fn still_there(&mut self, talk: &mut Talk) -> Result<(), Halt> {
+        if talk.is_stopping() {
+            return Err(Tagged::no("The server is stopping").code(Code::Unavailable).into());
+        }
+        if self.last_said.elapsed() >= STILL_SEARCHING {
+            talk.say(Condition::ok(None, "Still searching")).await?;
+            self.last_said = Instant::now();
+        }
+        Ok(())
     }
-    Ok(())
 }

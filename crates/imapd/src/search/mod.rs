@@ -7,6 +7,7 @@
 mod body;
 mod find;
 mod fold;
+mod keys;
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use crate::selected::Selected;
 
 pub(crate) use find::find;
 use fold::fold;
+pub(crate) use keys::{Keyed, keyed};
 
 pub(crate) struct Query {
     test: Test,

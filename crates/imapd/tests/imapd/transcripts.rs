@@ -81,6 +81,8 @@ transcripts! {
     q_03_days_are_as_written
     q_04_keys_are_joined
     q_07_an_extended_result_is_told_even_of_nothing
+    q_10_sort
+    q_11_thread
     q_12_uid_ranges_that_clients_search
     q_13_a_saved_result_is_messages
     q_14_within_so_many_seconds
