@@ -9,6 +9,7 @@ mod imapfilter;
 mod mbsync;
 mod msmtp;
 mod mutt;
+mod node;
 mod offlineimap;
 mod python;
 mod s_nail;
