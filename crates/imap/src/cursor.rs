@@ -2,7 +2,7 @@
 
 use crate::Limits;
 use crate::response::{Code, Tagged};
-use mail::{Date, MailboxName};
+use mail::{Date, MailboxName, ModSeq};
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
@@ -159,6 +159,11 @@ impl<'a> Cursor<'a> {
             return Err(Bad::syntax("Number expected"));
         }
         number(digits).ok_or(Bad::syntax("Number too large"))
+    }
+
+    /// `mod-sequence-valzer` (RFC 7162 §7). Also where it should not be 0: some clients say `CHANGEDSINCE 0`.
+    pub fn modseq(&mut self) -> Result<ModSeq, Bad> {
+        self.number64().map(ModSeq::new)
     }
 
     /// `astring = 1*ASTRING-CHAR / string`

@@ -3,9 +3,10 @@
 //!
 //! Implements RFC 3501 (§6 commands, §7 responses, §9 grammar), 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN,
 //! 3691 UNSELECT, 4315 UIDPLUS, 4731 ESEARCH, 4959 SASL-IR, 5032 WITHIN, 5161 ENABLE, 5182 SEARCHRES, 5256 SORT and THREAD,
-//! 5267 §3 ESORT, 5530 response codes, 5957 SORT=DISPLAY, 6154 attributes in LIST, 6851 MOVE, 7888 LITERAL-.
-//! Leaves out, so they are unknown commands or items and get `BAD`: what ENABLE switches on (CONDSTORE, QRESYNC,
-//! UTF8=ACCEPT, IMAP4rev2), LIST-EXTENDED, BINARY, MULTIAPPEND, QUOTA, ACL, METADATA.
+//! 5267 §3 ESORT, 5530 response codes, 5957 SORT=DISPLAY, 6154 attributes in LIST, 6851 MOVE, 7162 CONDSTORE and
+//! QRESYNC, 7888 LITERAL-.
+//! Leaves out, so they are unknown commands or items and get `BAD`: UTF8=ACCEPT and IMAP4rev2 after ENABLE,
+//! LIST-EXTENDED, BINARY, MULTIAPPEND, QUOTA, ACL, METADATA.
 //!
 //! # Where to look
 //! * [`command`]: what a client can say, one file a command; a [`Command`] that exists is valid, nothing later checks

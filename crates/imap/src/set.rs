@@ -22,6 +22,16 @@ pub enum SequenceSet {
 }
 
 impl SequenceSet {
+    /// `1:*`
+    pub fn all() -> Self {
+        SequenceSet::Ranges(vec![(Bound::Number(NonZeroU32::MIN), Bound::Last)])
+    }
+
+    /// Numbers alone: neither `*` nor `$`.
+    pub(crate) fn is_plain(&self) -> bool {
+        let is_plain = |&(first, last): &(Bound, Bound)| first != Bound::Last && last != Bound::Last;
+        matches!(self, SequenceSet::Ranges(ranges) if ranges.iter().all(is_plain))
+    }
 
     /// From numbers in ascending order, made into ranges; `None` of nothing.
     pub fn of_numbers(numbers: impl IntoIterator<Item = NonZeroU32>) -> Option<Self> {

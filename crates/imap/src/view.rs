@@ -7,14 +7,18 @@
 //!
 //! What a SEARCH saved (`$`, RFC 5182) is a mark on the message, so it lasts as long as that: whatever number it comes to have.
 //!
-//! Memory: 24 octets a message. Resolving a set and telling walk arrays; nothing is allocated for each message.
+//! Memory: 32 octets a message. Resolving a set and telling walk arrays; nothing is allocated for each message.
 
 use crate::flags::FlagNames;
 use crate::response::{FetchItem, FetchLine, FlagList, Response};
 use crate::set::{Bound, SequenceSet};
-use mail::{Flags, Uid};
+use mail::{Flags, ModSeq, Uid};
 use std::ops::Range;
 use std::sync::Arc;
+
+mod missing;
+
+pub use missing::MatchData;
 
 pub struct View {
     /// What the client was told, ascending by UID: the index is the sequence number less one.
@@ -36,12 +40,14 @@ pub struct Message {
     pub uid: Uid,
     /// The flags it has now.
     pub flags: Flags,
+    /// When they last changed (RFC 7162 §3.1).
+    pub modseq: ModSeq,
     /// `\Recent` to this session.
     pub recent: bool,
     /// What the client believes.
     told: Flags,
-    /// To be reported even though the flags are as told: a STORE asked.
-    report: bool,
+    /// What is to be reported even though the flags are as told.
+    report: Report,
     /// Vanished from the mailbox, and the client doesn't know.
     gone: bool,
     /// Belongs to `$`.
@@ -49,8 +55,8 @@ pub struct Message {
 }
 
 impl Message {
-    pub fn new(uid: Uid, flags: Flags, recent: bool) -> Self {
-        Message { uid, flags, recent, told: flags, report: false, gone: false, saved: false }
+    pub fn new(uid: Uid, flags: Flags, modseq: ModSeq, recent: bool) -> Self {
+        Message { uid, flags, modseq, recent, told: flags, report: Report::Nothing, gone: false, saved: false }
     }
 
     /// Expunged elsewhere, not yet told: its octets may be gone (E-07), a STORE passes it by (E-08).
@@ -59,8 +65,37 @@ impl Message {
     }
 
     fn unreported(&self) -> bool {
-        !self.gone && (self.report || self.flags != self.told)
+        !self.gone && (self.report != Report::Nothing || self.flags != self.told)
     }
+}
+
+/// What a STORE asks to be told of the messages it has changed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Report {
+    /// `.SILENT`.
+    Nothing,
+    /// `.SILENT` by a client that keeps MODSEQs (RFC 7162 §3.1.3).
+    ModSeq,
+    Flags,
+}
+
+/// The state of a message that is known already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Flagged {
+    pub uid: Uid,
+    pub flags: Flags,
+    pub modseq: ModSeq,
+}
+
+/// How a session is told things: by what it has switched on, and by the command that is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Form {
+    /// FETCH lines carry the UID: in answers to UID commands (S-09), and always beside a MODSEQ (RFC 7162 §3.2.4).
+    pub uid: bool,
+    /// FETCH lines carry the MODSEQ (RFC 7162 §3.1).
+    pub modseq: bool,
+    /// VANISHED in place of EXPUNGE (RFC 7162 §3.2.10).
+    pub vanished: bool,
 }
 
 /// What happened in the mailbox since the last time, from whoever did it.
@@ -68,7 +103,7 @@ impl Message {
 pub struct Changes {
     /// In any order. One that is known already only gets its flags.
     pub added: Vec<Message>,
-    pub flagged: Vec<(Uid, Flags)>,
+    pub flagged: Vec<Flagged>,
     pub vanished: Vec<Uid>,
 }
 
@@ -168,6 +203,12 @@ impl View {
         chosen.0.iter().flat_map(range)
     }
 
+    /// Those of the chosen messages that changed after a moment (RFC 7162 §3.1.4.1).
+    pub fn changed_since(&self, chosen: &Chosen, since: ModSeq) -> Chosen {
+        let changed = self.messages(chosen).filter(|(_, message)| message.modseq > since);
+        Chosen(merged(changed.map(|(seq, _)| seq as usize - 1..seq as usize).collect()))
+    }
+
     /// Their UIDs, ascending; those that are gone too.
     pub fn uids(&self, chosen: &Chosen) -> Vec<Uid> {
         self.messages(chosen).map(|(_, message)| message.uid).collect()
@@ -251,31 +292,32 @@ impl View {
         for message in changes.added {
             self.note_added(message);
         }
-        for (uid, flags) in changes.flagged {
-            self.note_flags(uid, flags);
+        for flagged in changes.flagged {
+            self.note_flags(flagged);
         }
         self.note_vanished(changes.vanished);
     }
 
     fn note_added(&mut self, message: Message) {
         let above_told = self.told.last().is_none_or(|last| last.uid < message.uid);
+        let Message { uid, flags, modseq, .. } = message;
         if !above_told {
-            return self.note_flags(message.uid, message.flags);
+            return self.note_flags(Flagged { uid, flags, modseq });
         }
-        match self.arrived.binary_search_by_key(&message.uid, |known| known.uid) {
-            Ok(_) => self.note_flags(message.uid, message.flags),
+        match self.arrived.binary_search_by_key(&uid, |known| known.uid) {
+            Ok(_) => self.note_flags(Flagged { uid, flags, modseq }),
             Err(at) => self.arrived.insert(at, message), // nearly always the end
         }
     }
 
-    fn note_flags(&mut self, uid: Uid, flags: Flags) {
+    fn note_flags(&mut self, Flagged { uid, flags, modseq }: Flagged) {
         if let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index)) {
-            message.flags = flags;
+            (message.flags, message.modseq) = (flags, modseq);
             self.flagged |= message.flags != message.told;
         } else if let Ok(at) = self.arrived.binary_search_by_key(&uid, |message| message.uid)
             && let Some(message) = self.arrived.get_mut(at)
         {
-            (message.flags, message.told) = (flags, flags);
+            (message.flags, message.told, message.modseq) = (flags, flags, modseq);
         }
     }
 
@@ -293,18 +335,28 @@ impl View {
         self.arrived.retain(|message| vanished.binary_search(&message.uid).is_err());
     }
 
-    /// After this session's own STORE: `rows` are the flags that came out, `change` what the client asked for. Not
-    /// silent: all are reported. Silent: the client takes its own change for granted, so only what another session
-    /// changed meanwhile is (E-05, E-06).
-    pub fn stored(&mut self, rows: &[(Uid, Flags)], change: impl Fn(Flags) -> Flags, silent: bool) {
-        for &(uid, flags) in rows {
+    /// After this session's own STORE: `rows` are the flags that came out, `change` what the client asked for, `report` what it
+    /// wants to hear of each. Without the flags it takes its own change for granted, so only what another session changed
+    /// meanwhile is told of them (E-05, E-06).
+    pub fn stored(&mut self, rows: &[Flagged], change: impl Fn(Flags) -> Flags, report: Report) {
+        for &Flagged { uid, flags, modseq } in rows {
             let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index)) else { continue };
-            message.flags = flags;
-            message.report |= !silent;
-            if silent {
+            (message.flags, message.modseq) = (flags, modseq);
+            message.report = message.report.max(report);
+            if report != Report::Flags {
                 message.told = change(message.told);
             }
             self.flagged |= message.unreported();
+        }
+    }
+
+    /// The flags of these are told, whether or not the client knows them.
+    pub fn report(&mut self, uids: &[Uid]) {
+        for &uid in uids {
+            if let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index)) {
+                message.report = Report::Flags;
+                self.flagged = true;
+            }
         }
     }
 
@@ -312,8 +364,13 @@ impl View {
     pub fn shown(&mut self, uid: Uid) {
         if let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index)) {
             message.told = message.flags;
-            message.report = false;
+            message.report = Report::Nothing;
         }
+    }
+
+    /// Whether an EXPUNGE is held back.
+    pub fn holds_back(&self) -> bool {
+        self.gone > 0
     }
 
     /// Whether `tell` would have something to say.
@@ -321,12 +378,12 @@ impl View {
         (expunge == Expunge::Now && self.gone > 0) || !self.arrived.is_empty() || self.flagged
     }
 
-    /// What the client must hear, in an order it can follow: EXPUNGE, EXISTS and RECENT, FETCH with FLAGS (and UID, in UID
-    /// commands). From now on the client knows.
-    pub fn tell(&mut self, expunge: Expunge, uid: bool) -> Vec<Response> {
+    /// What the client must hear, in an order it can follow: EXPUNGE or VANISHED, EXISTS and RECENT, FETCH with FLAGS. From now
+    /// on the client knows.
+    pub fn tell(&mut self, expunge: Expunge, form: Form) -> Vec<Response> {
         let mut lines = Vec::new();
         if expunge == Expunge::Now {
-            self.tell_gone(&mut lines);
+            self.tell_gone(form, &mut lines);
         }
         if !self.arrived.is_empty() {
             self.told.append(&mut self.arrived);
@@ -342,33 +399,42 @@ impl View {
             }
         }
         if std::mem::take(&mut self.flagged) {
-            self.tell_flags(uid, &mut lines);
+            self.tell_flags(form, &mut lines);
         }
         lines
     }
 
-    /// Descending: then each number is right at its moment without further thought (S-03).
-    fn tell_gone(&mut self, lines: &mut Vec<Response>) {
+    /// EXPUNGE descending: then each number is right at its moment without further thought (S-03).
+    fn tell_gone(&mut self, form: Form, lines: &mut Vec<Response>) {
         if self.gone == 0 {
             return;
         }
-        let gone = self.told.iter().enumerate().rev().filter(|(_, message)| message.gone);
-        lines.extend(gone.map(|(index, _)| Response::Expunge(index as u32 + 1)));
+        let gone = self.told.iter().enumerate().filter(|(_, message)| message.gone);
+        match form.vanished {
+            true => lines.extend(missing::vanished(false, gone.map(|(_, message)| message.uid.get()..=message.uid.get()))),
+            false => lines.extend(gone.rev().map(|(index, _)| Response::Expunge(index as u32 + 1))),
+        }
         self.told.retain(|message| !message.gone);
         self.gone = 0;
     }
 
-    fn tell_flags(&mut self, uid: bool, lines: &mut Vec<Response>) {
+    fn tell_flags(&mut self, form: Form, lines: &mut Vec<Response>) {
         for (message, seq) in self.told.iter_mut().zip(1u32..) {
             if !message.unreported() {
                 continue;
             }
+            let with_flags = message.report != Report::ModSeq || message.flags != message.told;
             message.told = message.flags;
-            message.report = false;
-            let flags = FlagList { flags: message.flags, recent: message.recent, names: self.names.clone() };
-            let mut items = vec![FetchItem::Flags(flags)];
-            if uid {
-                items.insert(0, FetchItem::Uid(message.uid));
+            message.report = Report::Nothing;
+            let mut items = Vec::with_capacity(3);
+            if form.uid {
+                items.push(FetchItem::Uid(message.uid));
+            }
+            if with_flags || !form.modseq {
+                items.push(FetchItem::Flags(FlagList { flags: message.flags, recent: message.recent, names: self.names.clone() }));
+            }
+            if form.modseq {
+                items.push(FetchItem::ModSeq(message.modseq));
             }
             lines.push(Response::Fetch(FetchLine { seq, items }));
         }

@@ -3,13 +3,14 @@
 //!
 //! Implements the meaning of RFC 3501 §6 with 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN, 3691 UNSELECT, 4315 UIDPLUS,
 //! 4731 ESEARCH, 4959 SASL-IR, 5032 WITHIN, 5161 ENABLE, 5182 SEARCHRES, 5256 SORT and THREAD, 5267 §3 ESORT, 5530 response codes,
-//! 5957 SORT=DISPLAY, 6154 SPECIAL-USE in plain LIST, 6851 MOVE, 7888 LITERAL-, 7889 APPENDLIMIT.
-//! Leaves out: what ENABLE switches on, QUOTA, shared namespaces, RENAME of INBOX (refused).
+//! 5957 SORT=DISPLAY, 6154 SPECIAL-USE in plain LIST, 6851 MOVE, 7162 CONDSTORE and QRESYNC, 7888 LITERAL-, 7889 APPENDLIMIT.
+//! Leaves out: UTF8=ACCEPT, IMAP4rev2, QUOTA, shared namespaces, RENAME of INBOX (refused).
 //!
 //! # Where to look
 //! * [`Imapd`]: the service; [`Imapd::serve`] is the handler of one connection.
 //! * `session`: a connection before and after its login; which command runs when, and what is told with its answer.
 //! * `command/`: one file a command. `selected`: the selected mailbox. `no`: refusals and their codes.
+//! * `enabled`: what the client has switched on. `resync`: what happened while it was away.
 //! * `octets`: which octets of a message a FETCH section means. `search`: what SEARCH looks at, cheap things first.
 //!
 //! # Invariants
@@ -17,7 +18,7 @@
 //!   each tagged answer, and in IDLE when the bell rings. Which commands may tell of an EXPUNGE is a column of one table.
 //! * No lock and no read transaction is held while an answer waits for the peer: rows are read in chunks
 //!   ([`command::fetch::ROWS`]), bodies in pieces; what is read ahead runs in tasks of its own (`ahead`).
-//! * Memory of a session: its view (32 bytes a message), one chunk of rows, one piece of a body, one header
+//! * Memory of a session: its view (32 octets a message), one chunk of rows, one piece of a body, one header
 //!   ([`octets::HEADER_LIMIT`]). SEARCH also holds its answer, SORT and THREAD
 //!   what they sort by; a FETCH that sets `\Seen`, the UIDs concerned.
 //! * A refusal of the store becomes a code in one place; its cause goes to the log, never to the peer.
@@ -27,11 +28,13 @@
 
 mod ahead;
 mod command;
+mod enabled;
 mod flag_names;
 mod halt;
 mod imapd;
 mod no;
 mod octets;
+mod resync;
 mod search;
 mod seats;
 mod selected;

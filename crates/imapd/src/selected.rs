@@ -1,9 +1,9 @@
 //! The selected mailbox: what this client was told of it, and how it catches up with what happened.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use imap::response::{FlagList, Response};
-use imap::view::{self, Expunge, View};
+use imap::view::{self, Expunge, Form, View};
 use imap::{Code, Condition};
 use mail::{Flags, ModSeq, Uid};
 use store::{AccountId, Keywords, MailboxId, Row, Store};
@@ -19,11 +19,32 @@ pub(crate) struct Selected {
     pub(crate) view: View,
     /// The account's `seq` up to which the view knows what happened.
     known: ModSeq,
+    /// The mailbox's MODSEQ up to which the view knows what happened.
+    highest: ModSeq,
+    /// That up to which the client was told: behind while an EXPUNGE is held back (M-13).
+    told: ModSeq,
+    /// It was told that it is behind.
+    behind: bool,
+    /// UIDs there were when it was selected: all below this.
+    uidnext: u64,
     /// The UIDs claimed last as \Recent. Those of them that the view does not know yet are in the next changes.
     claimed: Range<u64>,
     keywords: Keywords,
     /// Keywords were named that the client was not told of.
     renamed: bool,
+}
+
+/// Claims what is \Recent in a mailbox. On a full disk nobody can; it is opened, and its new mail is told, all the same.
+pub(crate) async fn claim(store: &Store, account: AccountId, mailbox: MailboxId) -> Range<u64> {
+    store.take_recent(account, mailbox).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "what is \\Recent can't be claimed; it stays so for the next session");
+        0..0
+    })
+}
+
+/// A row's state, as the view takes it.
+pub(crate) fn flagged(row: &Row) -> view::Flagged {
+    view::Flagged { uid: row.uid, flags: row.flags, modseq: row.modseq }
 }
 
 /// What became of the mailbox.
@@ -37,12 +58,16 @@ pub(crate) enum Fate {
 impl Selected {
     /// From the store's view; the UIDs of `recent` are \Recent to this session.
     pub(crate) fn new(opened: &store::View, recent: Range<u64>, read_only: bool) -> Selected {
-        let message = |row: &Row| view::Message::new(row.uid, row.flags, recent.contains(&row.uid.get().into()));
+        let message = |row: &Row| view::Message::new(row.uid, row.flags, row.modseq, recent.contains(&row.uid.get().into()));
         Selected {
             id: opened.mailbox.id,
             read_only,
             view: View::new(opened.rows.iter().map(message), flag_names::of(&opened.keywords)),
             known: opened.modseq,
+            highest: opened.mailbox.highest,
+            told: opened.mailbox.highest,
+            behind: false,
+            uidnext: opened.mailbox.uidnext,
             claimed: recent,
             keywords: opened.keywords.clone(),
             renamed: false,
@@ -69,10 +94,11 @@ impl Selected {
             Since::Gone => Ok(Fate::Gone),
             Since::Forgotten => self.look_again(store, account).await,
             Since::Changes(changes) => {
-                let added = self.added(store, account, &changes.added).await?;
-                let flagged = changes.flagged.iter().map(|row| (row.uid, row.flags)).collect();
+                let added = self.added(store, account, &changes.added).await;
+                let flagged = changes.flagged.iter().map(flagged).collect();
                 self.view.note(view::Changes { added, flagged, vanished: changes.vanished });
                 self.known = changes.to;
+                self.highest = self.highest.max(changes.highest);
                 self.rename(changes.keywords);
                 Ok(Fate::There)
             }
@@ -81,19 +107,19 @@ impl Selected {
 
     /// New messages; \Recent is claimed for those nobody has claimed (F-02). What came between the last look and the claim
     /// that followed it was claimed by that.
-    async fn added(&mut self, store: &Store, account: AccountId, rows: &[Row]) -> Result<Vec<view::Message>, db::Error> {
+    async fn added(&mut self, store: &Store, account: AccountId, rows: &[Row]) -> Vec<view::Message> {
         if rows.is_empty() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let claimed = match self.read_only {
             true => 0..0,
-            false => store.take_recent(account, self.id).await?,
+            false => claim(store, account, self.id).await,
         };
         let is_recent = |uid: u64| !self.read_only && (claimed.contains(&uid) || self.claimed.contains(&uid));
-        let message = |row: &Row| view::Message::new(row.uid, row.flags, is_recent(row.uid.get().into()));
+        let message = |row: &Row| view::Message::new(row.uid, row.flags, row.modseq, is_recent(row.uid.get().into()));
         let added = rows.iter().map(message).collect();
         self.claimed = claimed;
-        Ok(added)
+        added
     }
 
     /// The log does not reach back to what we know: compares with the whole mailbox.
@@ -112,10 +138,11 @@ impl Selected {
         let last = self.view.message(self.view.count()).map(|message| message.uid);
         let new = now.rows.partition_point(|row| last.is_some_and(|last| row.uid <= last));
         let (old, new) = now.rows.split_at(new);
-        let added = self.added(store, account, new).await?;
-        let flagged = old.iter().map(|row| (row.uid, row.flags)).collect();
+        let added = self.added(store, account, new).await;
+        let flagged = old.iter().map(flagged).collect();
         self.view.note(view::Changes { added, flagged, vanished });
         self.known = now.modseq;
+        self.highest = self.highest.max(now.mailbox.highest);
         self.rename(now.keywords.clone());
         Ok(Fate::There)
     }
@@ -129,14 +156,43 @@ impl Selected {
     }
 
     /// What the client must hear now. A new keyword is announced before the first message that has it (E-12).
-    pub(crate) fn tell(&mut self, expunge: Expunge, uid: bool) -> Vec<Response> {
+    ///
+    /// Who lives by MODSEQs takes the highest it sees for all that there was. While an EXPUNGE is held back, that would lose it, so
+    /// it is told where it stands; and again once it has been told all (RFC 7162 §3.2, §6, M-13).
+    pub(crate) fn tell(&mut self, expunge: Expunge, form: Form) -> Vec<Response> {
         let mut lines = Vec::new();
         if std::mem::take(&mut self.renamed) {
             lines.push(Response::Flags(self.flags()));
             lines.push(self.permanent_flags());
         }
-        lines.append(&mut self.view.tell(expunge, uid));
+        lines.append(&mut self.view.tell(expunge, form));
+        if self.view.holds_back() {
+            self.behind = true;
+        } else {
+            self.told = self.highest;
+        }
+        if form.vanished && self.behind {
+            lines.push(self.highest_told());
+            self.behind = self.view.holds_back();
+        }
         lines
+    }
+
+    /// The MODSEQ up to which the client was told everything.
+    pub(crate) fn told(&self) -> ModSeq {
+        self.told
+    }
+
+    /// The same as a line of its own.
+    pub(crate) fn highest_told(&self) -> Response {
+        Condition::ok(Some(Code::HighestModSeq(self.told)), "Highest").into()
+    }
+
+    /// UIDs that a message has had, as far as the client knows.
+    pub(crate) fn uids(&self) -> RangeInclusive<u32> {
+        let first = self.uidnext.saturating_sub(1).min(u32::MAX.into()) as u32;
+        let last = self.view.message(self.view.count()).map_or(0, |message| message.uid.get());
+        1..=first.max(last)
     }
 
     /// The account's flag of a keyword, if it has been named.

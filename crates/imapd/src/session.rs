@@ -6,11 +6,14 @@
 
 use auth::Identity;
 use dialogue::{Answer, Ended, Event};
+use imap::command::{Extension, Key};
+use imap::response::Kind;
 use imap::view::Expunge;
-use imap::{Code, Command, CommandBody, Condition, Response, Tagged};
+use imap::{Code, Command, CommandBody, Condition, Response, SequenceSet, Tagged};
 
 use crate::command;
 use crate::command::capability::capabilities;
+use crate::enabled::Enabled;
 use crate::halt::Halt;
 use crate::seats::Seat;
 use crate::selected::{Fate, Selected};
@@ -23,6 +26,7 @@ pub(crate) struct Reader {
     pub(crate) imapd: Imapd,
     pub(crate) identity: Identity,
     pub(crate) selected: Option<Selected>,
+    pub(crate) enabled: Enabled,
     _seat: Seat,
 }
 
@@ -33,6 +37,18 @@ impl Reader {
 
     pub(crate) fn store(&self) -> store::Store {
         self.imapd.store().clone()
+    }
+
+    /// The client names MODSEQs. The first time it is told the selected mailbox's highest (RFC 7162 §3.1, M-07).
+    pub(crate) async fn enable_condstore(&mut self) -> Result<(), Halt> {
+        if self.enabled.condstore() {
+            return Ok(());
+        }
+        self.enabled = self.enabled.with(Extension::Condstore);
+        if let Some(selected) = &self.selected {
+            self.talk.say(selected.highest_told()).await?;
+        }
+        Ok(())
     }
 
     /// The selected mailbox and the client, for commands that need one.
@@ -58,7 +74,7 @@ pub(crate) async fn serve(imapd: Imapd, conversation: net::Conversation<imap::Se
     };
     let (service, rip, rport, tls) = (talk.service(), talk.address(), talk.port(), talk.tls());
     tracing::info!(service, user = %identity.login, %rip, rport, method, tls, "login");
-    let mut reader = Reader { talk, imapd, identity, selected: None, _seat: seat };
+    let mut reader = Reader { talk, imapd, identity, selected: None, enabled: Enabled::default(), _seat: seat };
     let why = read(&mut reader).await;
     let broken = reader.talk.failure();
     tracing::info!(service, user = %reader.identity.login, %rip, rport, broken, "logout: {why}");
@@ -149,6 +165,8 @@ struct Manners {
     tells: Option<Expunge>,
     /// FETCH lines told carry UIDs (S-09).
     uid: bool,
+    /// The command removes messages: its OK says up to which MODSEQ all is told then (RFC 7162 §3.2.7, M-12).
+    removes: bool,
 }
 
 /// No EXPUNGE in FETCH, STORE, SEARCH, SORT and THREAD by number: the client may have sent more numbers already (E-01). Where it
@@ -160,9 +178,10 @@ fn manners(command: &Command) -> Manners {
     let (tells, uid) = match &command.body {
         C::Fetch(fetch) => (Some(by_number(fetch.uid)), fetch.uid),
         C::Store(store) => (Some(by_number(store.uid)), store.uid),
-        C::Search(search) => (Some(by_number(search.uid)), search.uid),
-        C::Sort(sort) => (Some(by_number(sort.uid)), sort.uid),
-        C::Thread(thread) => (Some(by_number(thread.uid)), thread.uid),
+        // Not in UID SEARCH either when its keys have numbers (RFC 7162 §3.2.10.2).
+        C::Search(search) => (Some(by_number(search.uid && !search.key.any(&has_numbers))), search.uid),
+        C::Sort(sort) => (Some(by_number(sort.uid && !sort.key.any(&has_numbers))), sort.uid),
+        C::Thread(thread) => (Some(by_number(thread.uid && !thread.key.any(&has_numbers))), thread.uid),
         C::Copy(copy) => (Some(allowed), copy.uid),
         C::Expunge(set) => (Some(Expunge::Now), set.is_some()),
         C::Move(copy) => (Some(Expunge::Now), copy.uid),
@@ -171,7 +190,12 @@ fn manners(command: &Command) -> Manners {
         C::Select(_) | C::Examine(_) | C::Close | C::Unselect | C::Logout | C::Reflex(_) => (None, false),
         _ => (Some(allowed), false),
     };
-    Manners { tells, uid }
+    let removes = matches!(command.body, C::Expunge(_) | C::Move(_));
+    Manners { tells, uid, removes }
+}
+
+fn has_numbers(key: &Key) -> bool {
+    matches!(key, Key::Set(SequenceSet::Ranges(_)))
 }
 
 /// Serves a logged-in client; says why it ended.
@@ -196,7 +220,7 @@ async fn read(reader: &mut Reader) -> &'static str {
 
 /// Ends a command: what happened in the mailbox meanwhile, then the tagged line, in one piece (E-09).
 async fn answer(reader: &mut Reader, outcome: Result<Option<Tagged>, Halt>, manners: &Manners) -> Result<(), &'static str> {
-    let tagged = match outcome {
+    let mut tagged = match outcome {
         Ok(Some(tagged)) | Err(Halt::Answer(tagged)) => tagged,
         Ok(None) => return Ok(()), // it answered by itself
         Err(Halt::Store(error)) => no::store(&error),
@@ -222,7 +246,14 @@ async fn answer(reader: &mut Reader, outcome: Result<Option<Tagged>, Halt>, mann
     let mut lines = Vec::new();
     if let Some(expunge) = manners.tells {
         match catch_up(reader).await {
-            Fate::There => lines = reader.selected.as_mut().map(|selected| selected.tell(expunge, manners.uid)).unwrap_or_default(),
+            Fate::There => {
+                if let Some(selected) = &mut reader.selected {
+                    lines = selected.tell(expunge, reader.enabled.form(manners.uid));
+                    if manners.removes && reader.enabled.qresync() && tagged.kind == Kind::Ok {
+                        tagged = tagged.code(Code::HighestModSeq(selected.told()));
+                    }
+                }
+            }
             Fate::Gone => {
                 // E-11: its numbers mean nothing any more, and no other mailbox of that name may be taken for it.
                 let bye = Response::Bye(Some(Code::NonExistent), "The selected mailbox was deleted".into());

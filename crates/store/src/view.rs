@@ -41,6 +41,8 @@ pub struct View {
 pub struct Changes {
     /// The account's `seq` they lead to.
     pub to: ModSeq,
+    /// The last of them, as the mailbox's highest MODSEQ; zero if there are none.
+    pub highest: ModSeq,
     /// New messages by ascending UID, with their flags at that moment.
     pub added: Vec<Row>,
     /// Messages that were there and whose flags changed, by ascending UID.
@@ -112,7 +114,7 @@ impl Store {
         }
         let (rows, mut unsaved) = match known {
             Some(kept) => match changes(&mut tx, account, mailbox.id, kept.view.modseq).await? {
-                Some(log) => (apply(&kept.view.rows, &log), kept.unsaved.saturating_add(log.len())),
+                Some((log, _)) => (apply(&kept.view.rows, &log), kept.unsaved.saturating_add(log.len())),
                 None => self.load(&mut tx, account, &mailbox, now).await?,
             },
             None => self.load(&mut tx, account, &mailbox, now).await?,
@@ -133,7 +135,7 @@ impl Store {
     /// The rows of a mailbox from its snapshot and the log, else from the database; and how many its snapshot has not.
     async fn load(&self, tx: &mut Tx, account: AccountId, mailbox: &Mailbox, now: ModSeq) -> Result<(Vec<Row>, usize), Error> {
         if let Some(snapshot) = self.snapshot(tx, account, mailbox, now).await?
-            && let Some(log) = changes(tx, account, mailbox.id, ModSeq::new(snapshot.modseq)).await?
+            && let Some((log, _)) = changes(tx, account, mailbox.id, ModSeq::new(snapshot.modseq)).await?
         {
             let rows = apply(&snapshot.rows, &log);
             if agrees(&rows, mailbox) {
@@ -157,8 +159,8 @@ impl Store {
             return Ok(Since::Gone);
         }
         let keywords = crate::keyword::load(&mut tx, account).await?;
-        let Some(log) = changes(&mut tx, account, mailbox, since).await? else { return Ok(Since::Forgotten) };
-        Ok(Since::Changes(Changes { to, added: log.added, flagged: log.flagged, vanished: log.vanished, keywords }))
+        let Some((log, highest)) = changes(&mut tx, account, mailbox, since).await? else { return Ok(Since::Forgotten) };
+        Ok(Since::Changes(Changes { to, highest, added: log.added, flagged: log.flagged, vanished: log.vanished, keywords }))
     }
 }
 
@@ -190,17 +192,18 @@ pub(crate) fn row(row: &db::Row) -> Result<Row, Error> {
     Ok(Row { uid, id: MessageId::new(row.int(1)), flags, modseq: ModSeq::new(row.int(3).unsigned_abs()) })
 }
 
-/// The log since `since` as one; None when it does not reach back so far.
-async fn changes(tx: &mut Tx, account: AccountId, mailbox: MailboxId, since: ModSeq) -> Result<Option<Log>, Error> {
+/// The log since `since` as one, and its last number; None when it does not reach back so far.
+async fn changes(tx: &mut Tx, account: AccountId, mailbox: MailboxId, since: ModSeq) -> Result<Option<(Log, ModSeq)>, Error> {
     let floor = tx.query("SELECT floor FROM account WHERE id = ?1", &[account.into()]).await?;
     if floor.first().is_none_or(|row| row.int(0).unsigned_abs() > since.get()) {
         return Ok(None);
     }
-    let sql = "SELECT what FROM change WHERE account_id = ?1 AND seq > ?2 AND mailbox_id = ?3 ORDER BY seq";
+    let sql = "SELECT what, seq FROM change WHERE account_id = ?1 AND seq > ?2 AND mailbox_id = ?3 ORDER BY seq";
     let since = i64::try_from(since.get()).unwrap_or(i64::MAX);
     let rows = tx.query(sql, &[account.into(), since.into(), mailbox.into()]).await?;
     let logs: Option<Vec<Log>> = rows.iter().map(|row| Log::unpack(&row.blob(0).unwrap_or_default())).collect();
-    Ok(logs.map(merge))
+    let highest = rows.last().map_or(ModSeq::ZERO, |row| ModSeq::new(row.int(1).unsigned_abs()));
+    Ok(logs.map(|logs| (merge(logs), highest)))
 }
 
 /// Several transactions as one: the last flags of each message; what came and went is only gone.

@@ -1,8 +1,10 @@
-//! FETCH, UID FETCH — RFC 3501 §6.4.5.
+//! FETCH, UID FETCH — RFC 3501 §6.4.5; MODSEQ, CHANGEDSINCE, VANISHED — RFC 7162 §3.1.4, §3.2.6.
 //!
 //! ```text
 //! fetch     = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
-//! fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] / "UID"
+//!             [SP "(" fetch-modifier *(SP fetch-modifier) ")"]
+//! fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"
+//! fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] / "UID" / "MODSEQ"
 //!           / "BODY" ["STRUCTURE"] / "BODY" [".PEEK"] section ["<" number "." nz-number ">"]
 //! section   = "[" [section-msgtext / (nz-number *("." nz-number) ["." (section-msgtext / "MIME")])] "]"
 //! ```
@@ -11,6 +13,7 @@ use super::CommandBody;
 use crate::SequenceSet;
 use crate::cursor::{Bad, Cursor};
 use crate::response::Label;
+use mail::ModSeq;
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct Fetch {
@@ -18,6 +21,11 @@ pub struct Fetch {
     pub set: SequenceSet,
     /// Macros expanded; each item once (B-09), in the order asked. UID FETCH doesn't imply [`Item::Uid`] here: see [`Fetch::wants_uid`].
     pub items: Vec<Item>,
+    /// Only messages that changed after this; [`Item::ModSeq`] is among the items then.
+    pub changed_since: Option<ModSeq>,
+    /// First those of the set that were expunged after it. Only in UID FETCH with `changed_since`; `BAD` unless QRESYNC was
+    /// enabled, which is the handler's to know.
+    pub vanished: bool,
 }
 
 impl Fetch {
@@ -42,6 +50,7 @@ pub enum Item {
     Body,
     BodyStructure,
     Uid,
+    ModSeq,
     Rfc822,
     Rfc822Header,
     Rfc822Text,
@@ -115,7 +124,37 @@ pub(crate) fn parse(cursor: &mut Cursor, uid: bool) -> Result<CommandBody, Bad> 
         Some(items) => items,
         None => items_of(cursor)?,
     };
-    Ok(CommandBody::Fetch(Fetch { uid, set, items }))
+    let mut fetch = Fetch { uid, set, items, changed_since: None, vanished: false };
+    if !cursor.at_end() {
+        modifiers(cursor, &mut fetch)?;
+    }
+    Ok(CommandBody::Fetch(fetch))
+}
+
+fn modifiers(cursor: &mut Cursor, fetch: &mut Fetch) -> Result<(), Bad> {
+    cursor.sp()?;
+    cursor.expect(b'(')?;
+    loop {
+        match cursor.atom()?.to_ascii_uppercase().as_slice() {
+            b"CHANGEDSINCE" if fetch.changed_since.is_none() => {
+                cursor.sp()?;
+                fetch.changed_since = Some(cursor.modseq()?);
+            }
+            b"VANISHED" if fetch.uid && !fetch.vanished => fetch.vanished = true,
+            _ => return Err(Bad::syntax("Unknown FETCH modifier")),
+        }
+        if cursor.take(b')') {
+            break;
+        }
+        cursor.sp()?;
+    }
+    if fetch.vanished && fetch.changed_since.is_none() {
+        return Err(Bad::syntax("VANISHED goes with CHANGEDSINCE"));
+    }
+    if !fetch.items.contains(&Item::ModSeq) {
+        fetch.items.push(Item::ModSeq);
+    }
+    Ok(())
 }
 
 /// ALL, FAST, FULL: only alone.
@@ -158,6 +197,7 @@ fn item(cursor: &mut Cursor) -> Result<Item, Bad> {
         b"RFC822.SIZE" => Item::Size,
         b"BODYSTRUCTURE" => Item::BodyStructure,
         b"UID" => Item::Uid,
+        b"MODSEQ" => Item::ModSeq,
         b"RFC822" => Item::Rfc822,
         b"RFC822.HEADER" => Item::Rfc822Header,
         b"RFC822.TEXT" => Item::Rfc822Text,

@@ -17,6 +17,7 @@ pub mod mailbox;
 pub(crate) mod next;
 pub mod rename;
 pub mod search;
+pub mod select;
 pub mod sort;
 pub mod status;
 pub mod store;
@@ -32,6 +33,7 @@ pub use list::{List, Pattern};
 pub use login::Login;
 pub use rename::Rename;
 pub use search::{Key, Search};
+pub use select::{Known, Select};
 pub use sort::Sort;
 pub use status::{Status, StatusItem};
 pub use store::Store;
@@ -101,8 +103,8 @@ pub enum CommandBody {
     Lsub(List),
     Subscribe(MailboxName),
     Unsubscribe(MailboxName),
-    Select(MailboxName),
-    Examine(MailboxName),
+    Select(Select),
+    Examine(Select),
     Status(Status),
     Create(MailboxName),
     Delete(MailboxName),
@@ -125,6 +127,22 @@ pub enum CommandBody {
     Thread(Thread),
     /// The session's own answer, on its way through the handler: give it back unchanged.
     Reflex(Reflex),
+}
+
+impl CommandBody {
+    /// Whether it is a "CONDSTORE enabling command" (RFC 7162 §3.1): who says it wants MODSEQs from now on. Not among them here are
+    /// SELECT and EXAMINE, which may come too early for it, and ENABLE.
+    pub fn enables_condstore(&self) -> bool {
+        match self {
+            CommandBody::Status(status) => status.items.contains(&StatusItem::HighestModSeq),
+            CommandBody::Fetch(fetch) => fetch.items.contains(&fetch::Item::ModSeq),
+            CommandBody::Store(store) => store.unchanged_since.is_some(),
+            CommandBody::Search(Search { key, .. }) | CommandBody::Sort(Sort { key, .. }) | CommandBody::Thread(Thread { key, .. }) => {
+                key.any(&|key| matches!(key, Key::ModSeq(_)))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What the session would write itself if reading could write: a `+` for a literal, a `BAD`.
@@ -187,8 +205,8 @@ const COMMANDS: &[(&str, When, Arguments)] = &[
     ("LSUB", When::AfterLogin, |cursor| list::parse(cursor).map(CommandBody::Lsub)),
     ("SUBSCRIBE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Subscribe)),
     ("UNSUBSCRIBE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Unsubscribe)),
-    ("SELECT", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Select)),
-    ("EXAMINE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Examine)),
+    ("SELECT", When::AfterLogin, |cursor| select::parse(cursor).map(CommandBody::Select)),
+    ("EXAMINE", When::AfterLogin, |cursor| select::parse(cursor).map(CommandBody::Examine)),
     ("STATUS", When::AfterLogin, status::parse),
     ("CREATE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Create)),
     ("DELETE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Delete)),

@@ -5,7 +5,7 @@ use super::search::{Day, Returns};
 use super::sort::By;
 use super::store::Change;
 use super::thread::Algorithm;
-use super::{CommandBody, Key};
+use super::{CommandBody, Key, Select};
 use crate::FlagArguments;
 use mail::MailboxName;
 
@@ -20,9 +20,10 @@ pub fn print(body: &CommandBody) -> Vec<u8> {
             out.push(b' ');
             string(&mut out, &login.password);
         }
-        CommandBody::Select(name) => {
+        CommandBody::Select(select) => {
             text("SELECT ".into());
-            mailbox(&mut out, name);
+            mailbox(&mut out, &select.mailbox);
+            out.extend_from_slice(select_parameters(select).as_bytes());
         }
         CommandBody::Rename(rename) => {
             text("RENAME ".into());
@@ -50,7 +51,8 @@ pub fn print(body: &CommandBody) -> Vec<u8> {
             };
             let silent = if store.silent { ".SILENT" } else { "" };
             let flags = flags(&store.flags);
-            text(format!("{}STORE {} {sign}FLAGS{silent} {flags}", uid(store.uid), store.set));
+            let unless = store.unchanged_since.map_or(String::new(), |since| format!(" (UNCHANGEDSINCE {since})"));
+            text(format!("{}STORE {}{unless} {sign}FLAGS{silent} {flags}", uid(store.uid), store.set));
         }
         CommandBody::Fetch(fetch) => {
             text(format!("{}FETCH {} (", uid(fetch.uid), fetch.set));
@@ -59,6 +61,10 @@ pub fn print(body: &CommandBody) -> Vec<u8> {
                 out.extend_from_slice(&fetch_item(item));
             }
             out.push(b')');
+            if let Some(since) = fetch.changed_since {
+                let vanished = if fetch.vanished { " VANISHED" } else { "" };
+                out.extend_from_slice(format!(" (CHANGEDSINCE {since}{vanished})").as_bytes());
+            }
         }
         CommandBody::Search(search) => {
             text(format!("{}SEARCH {}CHARSET utf-8 ", uid(search.uid), returns(search.returns)));
@@ -113,6 +119,20 @@ fn mailbox(out: &mut Vec<u8>, name: &MailboxName) {
     string(out, name.to_mutf7().as_bytes());
 }
 
+fn select_parameters(select: &Select) -> String {
+    let mut parameters = Vec::new();
+    if let Some(known) = &select.qresync {
+        let mut text = format!("QRESYNC ({} {}", known.uidvalidity, known.modseq);
+        known.uids.iter().for_each(|uids| text.push_str(&format!(" {uids}")));
+        known.matches.iter().for_each(|known| text.push_str(&format!(" ({} {})", known.numbers, known.uids)));
+        parameters.push(text + ")");
+    }
+    if select.condstore {
+        parameters.push("CONDSTORE".into());
+    }
+    if parameters.is_empty() { String::new() } else { format!(" ({})", parameters.join(" ")) }
+}
+
 fn flags(arguments: &FlagArguments) -> String {
     let names = arguments.flags.names().map(str::to_owned);
     let keywords = arguments.keywords.iter().map(|keyword| keyword.as_str().to_owned());
@@ -128,6 +148,7 @@ fn fetch_item(item: &Item) -> Vec<u8> {
         Item::Body => "BODY",
         Item::BodyStructure => "BODYSTRUCTURE",
         Item::Uid => "UID",
+        Item::ModSeq => "MODSEQ",
         Item::Rfc822 => "RFC822",
         Item::Rfc822Header => "RFC822.HEADER",
         Item::Rfc822Text => "RFC822.TEXT",
@@ -211,6 +232,7 @@ fn key(out: &mut Vec<u8>, key_: &Key) {
             text("BODY ".into());
             string(out, value.as_bytes());
         }
+        Key::ModSeq(modseq) => text(format!("MODSEQ {modseq}")),
         Key::Text(value) => {
             text("TEXT ".into());
             string(out, value.as_bytes());

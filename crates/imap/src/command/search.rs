@@ -1,4 +1,4 @@
-//! SEARCH, UID SEARCH — RFC 3501 §6.4.4; RETURN — RFC 4731 and 5182; OLDER, YOUNGER — RFC 5032.
+//! SEARCH, UID SEARCH — RFC 3501 §6.4.4; RETURN — RFC 4731 and 5182; OLDER, YOUNGER — RFC 5032; MODSEQ — RFC 7162 §3.1.5.
 //!
 //! ```text
 //! search         = "SEARCH" [SP "RETURN" SP "(" [return-opt *(SP return-opt)] ")"] SP search-program
@@ -14,7 +14,7 @@ use crate::SequenceSet;
 use crate::cursor::{Bad, Cursor};
 use crate::flags::keyword;
 use encoding_rs::Encoding;
-use mail::{Flags, Keyword};
+use mail::{Flags, Keyword, ModSeq};
 use std::num::NonZeroU32;
 
 #[derive(Clone, PartialEq, Debug)]
@@ -102,6 +102,21 @@ pub enum Key {
     Body(String),
     /// Header or body.
     Text(String),
+    /// Changed at this MODSEQ or after it.
+    ModSeq(ModSeq),
+}
+
+impl Key {
+    /// Whether it, or one that it is made of, is such.
+    pub fn any(&self, is: &impl Fn(&Key) -> bool) -> bool {
+        is(self)
+            || match self {
+                Key::And(keys) => keys.iter().any(|key| key.any(is)),
+                Key::Or(a, b) => a.any(is) || b.any(is),
+                Key::Not(key) => key.any(is),
+                _ => false,
+            }
+    }
 }
 
 pub(crate) fn parse(cursor: &mut Cursor, uid: bool) -> Result<CommandBody, Bad> {
@@ -220,8 +235,8 @@ impl Keys {
     fn with_argument(&mut self, name: &[u8], cursor: &mut Cursor) -> Result<Key, Bad> {
         const FIELDS: [(&[u8], &str); 5] =
             [(b"BCC", "Bcc"), (b"CC", "Cc"), (b"FROM", "From"), (b"SUBJECT", "Subject"), (b"TO", "To")];
-        const KNOWN: [&[u8]; 16] = [
-            b"BEFORE", b"BODY", b"HEADER", b"KEYWORD", b"LARGER", b"OLDER", b"ON", b"SENTBEFORE", b"SENTON", b"SENTSINCE",
+        const KNOWN: [&[u8]; 17] = [
+            b"BEFORE", b"BODY", b"HEADER", b"KEYWORD", b"LARGER", b"MODSEQ", b"OLDER", b"ON", b"SENTBEFORE", b"SENTON", b"SENTSINCE",
             b"SINCE", b"SMALLER", b"TEXT", b"UID", b"UNKEYWORD", b"YOUNGER",
         ];
         let field = FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| *field);
@@ -253,6 +268,7 @@ impl Keys {
             b"LARGER" => Key::Larger(cursor.number64()?),
             b"SMALLER" => Key::Smaller(cursor.number64()?),
             b"UID" => Key::Uid(SequenceSet::parse(cursor)?),
+            b"MODSEQ" => Key::ModSeq(modseq(cursor)?),
             _ => return Err(Bad::syntax("Unknown SEARCH key")),
         })
     }
@@ -301,6 +317,21 @@ fn keyword_key(cursor: &mut Cursor) -> Result<Key, Bad> {
         Some(flag) => Ok(Key::Flag(flag)),
         None => keyword(name).map(Key::Keyword),
     }
+}
+
+/// `[entry-name SP entry-type-req SP] mod-sequence-valzer`: a message has one MODSEQ for all its flags, so which is meant makes
+/// no difference.
+fn modseq(cursor: &mut Cursor) -> Result<ModSeq, Bad> {
+    if cursor.peek() == Some(b'"') {
+        let entry = cursor.string()?;
+        cursor.sp()?;
+        let of = cursor.atom()?.to_ascii_lowercase();
+        if !entry.starts_with(b"/flags/") || !matches!(of.as_slice(), b"priv" | b"shared" | b"all") {
+            return Err(Bad::syntax("Unknown metadata item"));
+        }
+        cursor.sp()?;
+    }
+    cursor.modseq()
 }
 
 fn header_name(cursor: &mut Cursor) -> Result<String, Bad> {

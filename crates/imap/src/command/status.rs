@@ -1,4 +1,4 @@
-//! STATUS — RFC 3501 §6.3.10.
+//! STATUS — RFC 3501 §6.3.10; HIGHESTMODSEQ — RFC 7162 §3.1.7.
 
 use super::CommandBody;
 use crate::cursor::{Bad, Cursor};
@@ -18,11 +18,13 @@ pub enum StatusItem {
     UidNext,
     UidValidity,
     Unseen,
+    HighestModSeq,
 }
 
 impl StatusItem {
-    pub const ALL: [StatusItem; 5] =
-        [StatusItem::Messages, StatusItem::Recent, StatusItem::UidNext, StatusItem::UidValidity, StatusItem::Unseen];
+    pub const ALL: [StatusItem; 6] = [
+        StatusItem::Messages, StatusItem::Recent, StatusItem::UidNext, StatusItem::UidValidity, StatusItem::Unseen, StatusItem::HighestModSeq,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -31,6 +33,7 @@ impl StatusItem {
             StatusItem::UidNext => "UIDNEXT",
             StatusItem::UidValidity => "UIDVALIDITY",
             StatusItem::Unseen => "UNSEEN",
+            StatusItem::HighestModSeq => "HIGHESTMODSEQ",
         }
     }
 }

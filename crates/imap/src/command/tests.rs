@@ -9,7 +9,8 @@ use super::thread::Algorithm;
 use super::*;
 use crate::FlagArguments;
 use crate::set::Bound;
-use mail::{Date, Flags, Keyword};
+use crate::view::MatchData;
+use mail::{Date, Flags, Keyword, ModSeq};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::num::NonZeroU32;
@@ -40,6 +41,10 @@ fn set(text: &str) -> SequenceSet {
     SequenceSet::parse(&mut Cursor::new(text.as_bytes(), true, &Limits::default())).unwrap()
 }
 
+fn select(mailbox: MailboxName) -> Select {
+    Select { mailbox, condstore: false, qresync: None }
+}
+
 fn login(user: &[u8], password: &[u8]) -> CommandBody {
     CommandBody::Login(Login { user: user.to_vec(), password: password.to_vec() })
 }
@@ -61,9 +66,9 @@ fn commands_without_or_with_plain_arguments() {
         ("UNSELECT", CommandBody::Unselect),
         ("EXPUNGE", CommandBody::Expunge(None)),
         ("UID EXPUNGE 3:*", CommandBody::Expunge(Some(set("3:*")))),
-        ("SELECT inbox", CommandBody::Select(inbox())),
-        ("SELECT \"inBox\"", CommandBody::Select(inbox())),
-        ("EXAMINE {5}\r\nINBOX", CommandBody::Examine(inbox())),
+        ("SELECT inbox", CommandBody::Select(select(inbox()))),
+        ("SELECT \"inBox\"", CommandBody::Select(select(inbox()))),
+        ("EXAMINE {5}\r\nINBOX", CommandBody::Examine(select(inbox()))),
         ("CREATE Foo/", CommandBody::Create(name("Foo"))),
         ("DELETE Entw&APw-rfe", CommandBody::Delete(name("Entwürfe"))),
         ("SUBSCRIBE \"a b\"", CommandBody::Subscribe(name("a b"))),
@@ -201,6 +206,8 @@ fn search() {
         ("CHARSET us-ascii TEXT a", Key::Text("a".into())),
         ("LARGER 5000000000", Key::Larger(5_000_000_000)),
         ("SMALLER 0", Key::Smaller(0)),
+        ("MODSEQ 620162338", Key::ModSeq(ModSeq::new(620_162_338))),
+        ("modseq \"/flags/\\\\draft\" all 0", Key::ModSeq(ModSeq::ZERO)),
         ("BEFORE 29-Feb-2024", Key::Before(day)),
         ("ON \"29-feb-2024\"", Key::On(day)),
         ("SINCE 1-Jan-1970", Key::Since(Day { year: 1970, month: 1, day: 1 })),
@@ -281,6 +288,29 @@ fn append() {
 }
 
 #[test]
+fn what_a_client_knows_from_before() {
+    let CommandBody::Select(select) = body("SELECT INBOX (CONDSTORE QRESYNC (67890007 90060115194045000 41,43:211 (1,7:9 41,50:52)))") else { panic!() };
+    let matches = Some(MatchData { numbers: set("1,7:9"), uids: set("41,50:52") });
+    let known = Known { uidvalidity: 67_890_007, modseq: ModSeq::new(90_060_115_194_045_000), uids: Some(set("41,43:211")), matches };
+    assert_eq!(select, Select { mailbox: MailboxName::inbox(), condstore: true, qresync: Some(known) });
+    let CommandBody::Examine(select) = body("EXAMINE x (qresync (1 0 (1 2)))") else { panic!() };
+    assert!(!select.condstore && select.qresync.is_some_and(|known| known.uids.is_none() && known.matches.is_some() && known.modseq == ModSeq::ZERO));
+}
+
+/// RFC 7162 §3.1.
+#[test]
+fn who_names_modseqs_wants_them() {
+    let table = [
+        ("STATUS x (MESSAGES highestmodseq)", true), ("FETCH 1 (UID MODSEQ)", true),
+        ("FETCH 1 FLAGS (CHANGEDSINCE 0)", true), ("STORE 1 (UNCHANGEDSINCE 0) FLAGS ()", true), ("SEARCH OR SEEN NOT (MODSEQ 4 SEEN)", true),
+        ("SELECT x", false), ("STATUS x (MESSAGES)", false), ("FETCH 1 ALL", false), ("STORE 1 FLAGS ()", false), ("SEARCH NOT SEEN", false), ("NOOP", false),
+    ];
+    for (line, enables) in table {
+        assert_eq!(body(line).enables_condstore(), enables, "{line}");
+    }
+}
+
+#[test]
 fn what_is_no_command() {
     let table: &[&str] = &[
         "", " ", "FOO", "NOOP x", "NOOP\0", "UID", "UID NOOP", "SELECT", "SELECT ", "SELECT a b", "SELECT (a)", "SELECT \"a",
@@ -288,15 +318,21 @@ fn what_is_no_command() {
         "STATUS x", "STATUS x ()", "STATUS x (FOO)", "STATUS x (UNSEEN", "STATUS x MESSAGES",
         "FETCH", "FETCH 1", "FETCH 0 FLAGS", "FETCH 01 FLAGS", "FETCH 1: FLAGS", "FETCH 1, FLAGS", "FETCH ,1 FLAGS", "FETCH 1;2 FLAGS",
         "FETCH -1 FLAGS", "FETCH 4294967296 FLAGS", "FETCH 99999999999999999999999 FLAGS", "FETCH 1 ()", "FETCH 1 (FLAGS", "FETCH 1 FLAGS)", "FETCH 1 (FAST)",
-        "FETCH 1 (FLAGS  UID)", "FETCH 1 FOO", "FETCH 1 MODSEQ", "FETCH 1 BODY[", "FETCH 1 BODY[]]", "FETCH 1 BODY[MIME]", "FETCH 1 BODY[0]",
+        "FETCH 1 (FLAGS  UID)", "FETCH 1 FOO", "FETCH 1 MODSEQS", "FETCH 1 FLAGS (", "FETCH 1 FLAGS ()", "FETCH 1 FLAGS (CHANGEDSINCE)", "FETCH 1 FLAGS (CHANGEDSINCE x)", "FETCH 1 FLAGS (CHANGEDSINCE 1) ", "FETCH 1 FLAGS (CHANGEDSINCE 1 CHANGEDSINCE 2)", "FETCH 1 FLAGS (FOO)",
+        "FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)", "UID FETCH 1 FLAGS (VANISHED)", "UID FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED VANISHED)", "FETCH 1 FLAGS (CHANGEDSINCE 9223372036854775808)",
+        "SELECT x ()", "SELECT x (", "SELECT x (FOO)", "SELECT x (CONDSTORE CONDSTORE)", "SELECT x (CONDSTORE) ", "SELECT x (QRESYNC)", "SELECT x (QRESYNC (1))", "SELECT x (QRESYNC (0 1))", "SELECT x (QRESYNC (1 2)",
+        "SELECT x (QRESYNC (1 2 1:*))", "SELECT x (QRESYNC (1 2 (1)))", "SELECT x (QRESYNC (1 2 (1 *)))", "SELECT x (QRESYNC (1 2 (1 2) 1))", "SELECT x (QRESYNC (1 2 1 (1 2) 3))", "SELECT x (QRESYNC (4294967296 1))",
+        "STORE 1 () FLAGS ()", "STORE 1 (UNCHANGEDSINCE) FLAGS ()", "STORE 1 (UNCHANGEDSINCE 1)FLAGS ()", "STORE 1 (CHANGEDSINCE 1) FLAGS ()", "STORE 1 FLAGS (UNCHANGEDSINCE 1) ()",
+        "SEARCH MODSEQ", "SEARCH MODSEQ x", "SEARCH MODSEQ \"/flags/x\" 1", "SEARCH MODSEQ \"/flags/x\" some 1", "SEARCH MODSEQ \"/other/x\" all 1", "SEARCH MODSEQ -1", "FETCH 1 BODY[", "FETCH 1 BODY[]]", "FETCH 1 BODY[MIME]", "FETCH 1 BODY[0]",
         "FETCH 1 BODY[1.]", "FETCH 1 BODY[.1]", "FETCH 1 BODY[1.FOO]", "FETCH 1 BODY[HEADER.FIELDS]", "FETCH 1 BODY[HEADER.FIELDS ()]",
         "FETCH 1 BODY[HEADER.FIELDS (a:b)]", "FETCH 1 BODY[]<0.0>", "FETCH 1 BODY[]<0>", "FETCH 1 BODY[]<.5>", "FETCH 1 BODY<0.1>",
         "STORE 1 FLAGS", "STORE 1 FLAGS (\\Recent)", "STORE 1 FLAGS (\\Foo)", "STORE 1 FLAGS (\\*)", "STORE 1 *FLAGS ()", "STORE 1 FLAGS.LOUD ()", "STORE 1 FLAGS (a b", "STORE 1 FLAGS (a)b",
         "COPY 1", "COPY x y", "SEARCH", "SEARCH ", "SEARCH ()", "SEARCH (ALL", "SEARCH ALL)", "SEARCH FOO", "SEARCH NOT", "SEARCH OR ALL", "SEARCH TEXT",
-        "SEARCH ON 30-Feb-2024", "SEARCH ON 29-Feb-2023", "SEARCH ON 1-Foo-2024", "SEARCH ON 1-Jan-24", "SEARCH ON +1-Jan-2024", "SEARCH LARGER -1", "SEARCH LARGER x", "SEARCH MODSEQ 1",
+        "SEARCH ON 30-Feb-2024", "SEARCH ON 29-Feb-2023", "SEARCH ON 1-Foo-2024", "SEARCH ON 1-Jan-24", "SEARCH ON +1-Jan-2024", "SEARCH LARGER -1", "SEARCH LARGER x",
         "SEARCH CHARSET UTF-8", "SEARCH ALL  ALL", "SEARCH RETURN", "SEARCH RETURN ()", "SEARCH RETURN ALL ALL", "SEARCH RETURN (ALL)", "SEARCH RETURN (ALL)ALL", "SEARCH RETURN (ALL MIN",
         "SEARCH RETURN (ALLMIN) ALL", "SEARCH RETURN (FOO) ALL", "SEARCH RETURN ( ALL) ALL", "SEARCH RETURN (ALL ) ALL", "SEARCH CHARSET UTF-8 RETURN (ALL) ALL",
-        "SEARCH $1", "SEARCH $,1", "SEARCH 1,$", "FETCH $:* FLAGS", "SEARCH OLDER 0", "SEARCH OLDER -1", "SEARCH YOUNGER", "SEARCH YOUNGER 4294967296", "ID", "ID x", "ID (\"a\")", "ID (\"a\" \"b\"", "ID (a \"b\")",
+        "SEARCH $1", "SEARCH $,1", "SEARCH 1,$", "FETCH $:* FLAGS", "SEARCH OLDER 0", "SEARCH OLDER -1", "SEARCH YOUNGER", "SEARCH YOUNGER 4294967296", "SELECT x (QRESYNC (1 2 $))",
+        "ID", "ID x", "ID (\"a\")", "ID (\"a\" \"b\"", "ID (a \"b\")",
         "ID (\"0123456789012345678901234567890\" \"x\")",
         "SORT", "SORT (DATE)", "SORT (DATE) UTF-8", "SORT () UTF-8 ALL", "SORT DATE UTF-8 ALL", "SORT (DATES) UTF-8 ALL", "SORT (REVERSE) UTF-8 ALL", "SORT (REVERSE REVERSE DATE) UTF-8 ALL",
         "SORT (DATE ) UTF-8 ALL", "SORT (DATE)UTF-8 ALL", "SORT (DATE RETURN) UTF-8 ALL", "SORT (DATE) UTF-8 (ALL",
@@ -405,7 +441,7 @@ fn items() -> impl Strategy<Value = Item> {
     });
     prop_oneof![
         1 => proptest::sample::select(vec![Item::Envelope, Item::Flags, Item::InternalDate, Item::Size, Item::Body,
-            Item::BodyStructure, Item::Uid, Item::Rfc822, Item::Rfc822Header, Item::Rfc822Text]),
+            Item::BodyStructure, Item::Uid, Item::ModSeq, Item::Rfc822, Item::Rfc822Header, Item::Rfc822Text]),
         2 => section,
     ]
 }
@@ -433,6 +469,7 @@ fn keys() -> impl Strategy<Value = Key> {
         ("[A-Za-z-]{1,8}", text()).prop_map(|(field, value)| Key::Header { field, value }),
         text().prop_map(Key::Body),
         text().prop_map(Key::Text),
+        modseqs().prop_map(Key::ModSeq),
     ];
     leaf.prop_recursive(5, 40, 4, |inner| {
         prop_oneof![
@@ -456,23 +493,40 @@ fn criteria() -> impl Strategy<Value = Vec<Criterion>> {
     vec(criterion, 1..5)
 }
 
+/// None without `*`.
+fn plain_sets() -> impl Strategy<Value = SequenceSet> {
+    vec((number(), number()), 1..4).prop_map(|ranges| set(&ranges.iter().map(|(a, b)| format!("{a}:{b}")).collect::<Vec<_>>().join(",")))
+}
+
+fn selects() -> impl Strategy<Value = Select> {
+    let matches = (plain_sets(), plain_sets()).prop_map(|(numbers, uids)| MatchData { numbers, uids });
+    let known = (number(), modseqs(), proptest::option::of(plain_sets()), proptest::option::of(matches));
+    let known = known.prop_map(|(uidvalidity, modseq, uids, matches)| Known { uidvalidity: uidvalidity.get(), modseq, uids, matches });
+    (names(), any::<bool>(), proptest::option::of(known)).prop_map(|(mailbox, condstore, qresync)| Select { mailbox, condstore, qresync })
+}
+
+fn modseqs() -> impl Strategy<Value = ModSeq> {
+    prop_oneof![Just(ModSeq::ZERO), Just(ModSeq::MAX), (1u64..99).prop_map(ModSeq::new)]
+}
+
 fn bodies() -> impl Strategy<Value = CommandBody> {
     let octets = || vec(1u8..=255, 0..12);
     prop_oneof![
         (octets(), octets()).prop_map(|(user, password)| CommandBody::Login(Login { user, password })),
-        names().prop_map(CommandBody::Select),
+        selects().prop_map(CommandBody::Select),
         (names(), names()).prop_map(|(from, to)| CommandBody::Rename(Rename { from, to })),
         (any::<bool>(), sets(), names()).prop_map(|(uid, set, to)| CommandBody::Copy(Copy { uid, set, to })),
         (any::<bool>(), sets(), names()).prop_map(|(uid, set, to)| CommandBody::Move(Copy { uid, set, to })),
         proptest::sample::subsequence(Extension::ALL.to_vec(), 1..=3).prop_map(CommandBody::Enable),
-        (any::<bool>(), sets(), 0..3, any::<bool>(), flag_arguments()).prop_map(|(uid, set, change, silent, flags)| {
+        (any::<bool>(), sets(), proptest::option::of(modseqs()), 0..3, any::<bool>(), flag_arguments()).prop_map(|(uid, set, unchanged_since, change, silent, flags)| {
             let change = [Change::Replace, Change::Add, Change::Remove][change as usize];
-            CommandBody::Store(Store { uid, set, change, silent, flags })
+            CommandBody::Store(Store { uid, set, unchanged_since, change, silent, flags })
         }),
-        (any::<bool>(), sets(), vec(items(), 1..5)).prop_map(|(uid, set, items)| {
+        (any::<bool>(), sets(), vec(items(), 1..5), proptest::option::of(modseqs()), any::<bool>()).prop_map(|(uid, set, mut items, changed_since, vanished)| {
+            items.extend(changed_since.map(|_| Item::ModSeq));
             let mut once: Vec<Item> = Vec::new();
             items.into_iter().for_each(|item| if !once.contains(&item) { once.push(item) });
-            CommandBody::Fetch(Fetch { uid, set, items: once })
+            CommandBody::Fetch(Fetch { uid, set, items: once, changed_since, vanished: vanished && uid && changed_since.is_some() })
         }),
         (any::<bool>(), returns(), keys()).prop_map(|(uid, returns, key)| CommandBody::Search(Search { uid, returns, key })),
         (any::<bool>(), returns(), criteria(), keys()).prop_map(|(uid, returns, criteria, key)| CommandBody::Sort(Sort { uid, returns, criteria, key })),

@@ -1,8 +1,9 @@
-//! Response codes, the machine-readable half of a status: RFC 3501 §7.1, 4315 §3, 5530 §3; and the capability list.
+//! Response codes, the machine-readable half of a status: RFC 3501 §7.1, 4315 §3, 5530 §3, 7162 §7; and the capability list.
 
 use super::{FlagList, Text, wire};
+use crate::SequenceSet;
 use bytes::BytesMut;
-use mail::{Uid, UidValidity};
+use mail::{ModSeq, Uid, UidValidity};
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Code {
@@ -25,8 +26,12 @@ pub enum Code {
     Expired,
     ExpungeIssued,
     HasChildren,
+    /// All changes up to this one are told (RFC 7162 §6).
+    HighestModSeq(ModSeq),
     InUse,
     Limit,
+    /// Messages that a conditional STORE left alone, by number or by UID as the command has them.
+    Modified(SequenceSet),
     NonExistent,
     NoPerm,
     OverQuota,
@@ -76,6 +81,8 @@ impl Code {
                 out.extend_from_slice(b" ");
                 runs(pairs.iter().map(|(_, to)| to.get()), out);
             }
+            Code::HighestModSeq(modseq) => wire::push(out, format_args!("HIGHESTMODSEQ {modseq}")),
+            Code::Modified(messages) => wire::push(out, format_args!("MODIFIED {messages}")),
             Code::PermanentFlags(flags, more) => {
                 out.extend_from_slice(b"PERMANENTFLAGS ");
                 flags.write_with(out, more.then_some("\\*"));
@@ -157,7 +164,7 @@ pub struct Announce<'a> {
 pub fn capabilities(announce: &Announce<'_>) -> Vec<Text> {
     let mut names: Vec<Text> = vec!["IMAP4rev1".into(), "ID".into(), "ENABLE".into(), "LITERAL-".into()];
     if announce.logged_in {
-        let more = ["IDLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS", "MOVE", "SPECIAL-USE", "ESEARCH", "SEARCHRES", "WITHIN"];
+        let more = ["IDLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "SPECIAL-USE", "ESEARCH", "SEARCHRES", "WITHIN"];
         let sorting = ["SORT", "SORT=DISPLAY", "ESORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES"];
         names.extend(more.into_iter().chain(sorting).map(Text::from));
         names.push(format!("APPENDLIMIT={}", announce.append_limit).into());

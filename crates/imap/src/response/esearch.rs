@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! esearch-response = "ESEARCH" [SP "(" "TAG" SP string ")"] [SP "UID"]
-//!                    [SP "MIN" SP nz-number] [SP "MAX" SP nz-number] [SP "COUNT" SP number] [SP "ALL" SP sequence-set]
+//!                    [SP "MIN" SP nz-number] [SP "MAX" SP nz-number] [SP "COUNT" SP number] [SP "ALL" SP sequence-set] [SP "MODSEQ" SP mod-sequence-value]
 //! ```
 
 use super::{code, wire};
 use crate::command::Tag;
 use crate::command::search::Returns;
 use bytes::BytesMut;
+use mail::ModSeq;
 
 /// What a search found, as far as it was asked. The line is sent even if nothing was (RFC 4731 §3.1).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,6 +19,7 @@ pub struct Esearch {
     max: Option<u32>,
     count: Option<usize>,
     all: Vec<u32>,
+    modseq: Option<ModSeq>,
 }
 
 impl Esearch {
@@ -29,7 +31,13 @@ impl Esearch {
             max: found.last().copied().filter(|_| returns.max),
             count: returns.count.then_some(found.len()),
             all: if returns.all { found } else { Vec::new() },
+            modseq: None,
         }
+    }
+
+    /// The highest MODSEQ of them, where one was searched for (RFC 4731 §3.2).
+    pub fn modseq(self, modseq: Option<ModSeq>) -> Esearch {
+        Esearch { modseq, ..self }
     }
 
     pub(super) fn write(&self, tag: Option<&Tag>, out: &mut BytesMut) {
@@ -52,6 +60,9 @@ impl Esearch {
         if !self.all.is_empty() {
             out.extend_from_slice(b" ALL ");
             code::runs(self.all.iter().copied(), out);
+        }
+        if let Some(modseq) = self.modseq {
+            wire::push(out, format_args!(" MODSEQ {modseq}"));
         }
         out.extend_from_slice(b"\r\n");
     }

@@ -1,11 +1,11 @@
-//! The FETCH response — RFC 3501 §7.4.2.
+//! The FETCH response — RFC 3501 §7.4.2; MODSEQ — RFC 7162 §3.1.4.2.
 
 use super::{structure, wire};
 use crate::command::fetch::{Section, SectionText};
 use crate::flags::FlagNames;
 use bytes::{Bytes, BytesMut};
 use mail::mime::Structure;
-use mail::{Date, Envelope, Flags, Uid};
+use mail::{Date, Envelope, Flags, ModSeq, Uid};
 use std::sync::Arc;
 
 /// Items of one message; `seq` is its sequence number in the view of this session.
@@ -18,6 +18,7 @@ pub struct FetchLine {
 #[derive(Clone, PartialEq, Debug)]
 pub enum FetchItem {
     Uid(Uid),
+    ModSeq(ModSeq),
     Flags(FlagList),
     InternalDate(Date),
     /// RFC822.SIZE: octets with CRLF.
@@ -102,6 +103,11 @@ impl FetchItem {
             FetchItem::Uid(uid) => {
                 out.extend_from_slice(b"UID ");
                 wire::number(out, u64::from(uid.get()));
+            }
+            FetchItem::ModSeq(modseq) => {
+                out.extend_from_slice(b"MODSEQ (");
+                wire::number(out, modseq.get());
+                out.extend_from_slice(b")");
             }
             FetchItem::Flags(flags) => {
                 out.extend_from_slice(b"FLAGS ");

@@ -16,9 +16,10 @@ pub use fetch::{FetchItem, FetchLine, FlagList, Label};
 
 use crate::command::{StatusItem, Tag};
 use bytes::BytesMut;
-use mail::MailboxName;
 use mail::thread::Forest;
+use mail::{MailboxName, ModSeq};
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 /// Text and names that are mostly constants.
 pub type Text = Cow<'static, str>;
@@ -44,6 +45,8 @@ pub enum Response {
     Recent(u32),
     /// The sequence number, at the moment this line is read.
     Expunge(u32),
+    /// `* VANISHED [(EARLIER)] uids` (RFC 7162 §3.2.10): ascending ranges, at least one.
+    Vanished { earlier: bool, uids: Vec<RangeInclusive<u32>> },
     /// A whole FETCH line.
     Fetch(FetchLine),
     /// `* n FETCH (` and items, left open for literals.
@@ -54,11 +57,12 @@ pub enum Response {
     FetchLiteral { label: Label, length: u64 },
     /// `)`: ends the open line.
     FetchEnd,
-    /// Sequence numbers or UIDs. Sent even if empty.
-    Search(Vec<u32>),
+    /// Sequence numbers or UIDs. Sent even if empty. With the highest MODSEQ of those found, where one was searched for
+    /// (RFC 7162 §3.1.6).
+    Search(Vec<u32>, Option<ModSeq>),
     Esearch(Esearch),
     /// The same in the order asked for.
-    Sort(Vec<u32>),
+    Sort(Vec<u32>, Option<ModSeq>),
     /// Threads of messages, each told by its number.
     Thread(Forest, Vec<u32>),
     Namespace(Namespaces),
@@ -270,8 +274,12 @@ impl Response {
             Response::Recent(count) => wire::push(out, format_args!("{count} RECENT")),
             Response::Expunge(number) => wire::push(out, format_args!("{number} EXPUNGE")),
             Response::Fetch(line) => line.write_after_star(out),
-            Response::Search(numbers) => write_numbers("SEARCH", numbers, out),
-            Response::Sort(numbers) => write_numbers("SORT", numbers, out),
+            Response::Vanished { earlier, uids } => {
+                out.extend_from_slice(if *earlier { b"VANISHED (EARLIER) " } else { b"VANISHED " });
+                wire::ranges(out, uids);
+            }
+            Response::Search(numbers, modseq) => write_numbers("SEARCH", numbers, *modseq, out),
+            Response::Sort(numbers, modseq) => write_numbers("SORT", numbers, *modseq, out),
             Response::Thread(forest, numbers) => thread::write(forest, numbers, out),
             Response::Namespace(spaces) => spaces.write(out),
             Response::Id(pairs) => write_id(pairs, out),
@@ -322,11 +330,14 @@ impl ListLine {
     }
 }
 
-fn write_numbers(name: &str, numbers: &[u32], out: &mut BytesMut) {
+fn write_numbers(name: &str, numbers: &[u32], modseq: Option<ModSeq>, out: &mut BytesMut) {
     out.extend_from_slice(name.as_bytes());
     for number in numbers {
         out.extend_from_slice(b" ");
         wire::number(out, u64::from(*number));
+    }
+    if let Some(modseq) = modseq {
+        wire::push(out, format_args!(" (MODSEQ {modseq})"));
     }
 }
 

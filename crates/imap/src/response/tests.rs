@@ -8,7 +8,7 @@ use crate::flags::FlagNames;
 use bytes::Bytes;
 use imap_proto::{AttributeValue, Response as Read};
 use mail::mime::Structure;
-use mail::{Date, Flags, SpecialUse, Uid, UidValidity};
+use mail::{Date, Flags, ModSeq, SpecialUse, Uid, UidValidity};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -102,10 +102,15 @@ fn golden() -> Vec<(Response, &'static str, bool)> {
         (Response::Exists(23), "* 23 EXISTS\r\n", true),
         (Response::Recent(0), "* 0 RECENT\r\n", true),
         (Response::Expunge(4294967295), "* 4294967295 EXPUNGE\r\n", true),
-        (Response::Search(vec![]), "* SEARCH\r\n", true),
-        (Response::Search(vec![2, 84, 882]), "* SEARCH 2 84 882\r\n", true),
-        (Response::Sort(vec![]), "* SORT\r\n", true),
-        (Response::Sort(vec![5, 3, 4]), "* SORT 5 3 4\r\n", true),
+        (Response::Search(vec![], None), "* SEARCH\r\n", true),
+        (Response::Search(vec![2, 84, 882], None), "* SEARCH 2 84 882\r\n", true),
+        (Response::Search(vec![2, 5], Some(ModSeq::new(917_162_500))), "* SEARCH 2 5 (MODSEQ 917162500)\r\n", false),
+        (Response::Vanished { earlier: false, uids: vec![405..=405, 407..=409] }, "* VANISHED 405,407:409\r\n", true),
+        (Response::Vanished { earlier: true, uids: vec![1..=4_294_967_295] }, "* VANISHED (EARLIER) 1:4294967295\r\n", true),
+        (ok(Code::HighestModSeq(ModSeq::new(715_194_045_007))), "* OK [HIGHESTMODSEQ 715194045007] x\r\n", true),
+        (Response::Sort(vec![], None), "* SORT\r\n", true),
+        (Response::Sort(vec![5, 3, 4], None), "* SORT 5 3 4\r\n", true),
+        (Response::Sort(vec![5, 3, 4], Some(ModSeq::new(17))), "* SORT 5 3 4 (MODSEQ 17)\r\n", false),
         (threads(&[], &[]), "* THREAD\r\n", false),
         (threads(&[2], &[None]), "* THREAD (2)\r\n", false),
         (
@@ -120,6 +125,7 @@ fn golden() -> Vec<(Response, &'static str, bool)> {
         (found("min max count", false, &[7, 9, 3800]), "* ESEARCH (TAG \"a1\") MIN 7 MAX 3800 COUNT 3\r\n", false),
         (found("min max count all", false, &[]), "* ESEARCH (TAG \"a1\") COUNT 0\r\n", false),
         (found("min save", false, &[4]), "* ESEARCH (TAG \"a1\") MIN 4\r\n", false),
+        (Response::Esearch(Esearch::new(Returns::ALL, false, vec![4, 5]).modseq(Some(ModSeq::new(7)))), "* ESEARCH (TAG \"a1\") ALL 4:5 MODSEQ 7\r\n", false),
         (Response::Namespace(Namespaces::personal_only()), "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n", false), // RFC 2342 is unknown to it
         (Response::Id(vec![]), "* ID NIL\r\n", true),
         (Response::Id(vec![("name".into(), Some("Posthouse".into())), ("os".into(), None)]), "* ID (\"name\" \"Posthouse\" \"os\" NIL)\r\n", true),
@@ -212,7 +218,7 @@ fn the_capability_list() {
     let clear = Announce { mechanisms: &[], login_disabled: true, ..before.clone() };
     assert_eq!(capabilities(&clear).join(" "), "IMAP4rev1 ID ENABLE LITERAL- SASL-IR STARTTLS LOGINDISABLED");
     let after = Announce { logged_in: true, ..before };
-    assert_eq!(capabilities(&after).join(" "), "IMAP4rev1 ID ENABLE LITERAL- IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE SPECIAL-USE ESEARCH SEARCHRES WITHIN SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES APPENDLIMIT=9");
+    assert_eq!(capabilities(&after).join(" "), "IMAP4rev1 ID ENABLE LITERAL- IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE CONDSTORE QRESYNC SPECIAL-USE ESEARCH SEARCHRES WITHIN SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES APPENDLIMIT=9");
 }
 
 #[test]

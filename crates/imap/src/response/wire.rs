@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 use std::fmt::{Arguments, Write};
+use std::ops::RangeInclusive;
 
 /// Longest quoted string we write; some clients read lines into small buffers, all read literals (B-10).
 const QUOTED: usize = 512;
@@ -28,6 +29,20 @@ pub(super) fn number(out: &mut BytesMut, mut number: u64) {
         }
     }
     out.extend_from_slice(&digits[at..]);
+}
+
+/// `sequence-set` of ranges.
+pub(super) fn ranges(out: &mut BytesMut, ranges: &[RangeInclusive<u32>]) {
+    for (index, range) in ranges.iter().enumerate() {
+        if index > 0 {
+            out.extend_from_slice(b",");
+        }
+        number(out, u64::from(*range.start()));
+        if range.start() != range.end() {
+            out.extend_from_slice(b":");
+            number(out, u64::from(*range.end()));
+        }
+    }
 }
 
 /// Human-readable `text`: one line of ASCII, whatever it was made of.

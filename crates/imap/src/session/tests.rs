@@ -192,7 +192,7 @@ fn conversations_after_login() {
         ("a IDLE\r\ndone\r\nb NOOP\r\n", "+ idling\r\na OK done\r\nb OK done\r\n"),
         ("a IDLE\r\nb NOOP\r\nc NOOP\r\n", "+ idling\r\na BAD IDLE ends with DONE\r\nc OK done\r\n"),
         ("a SELECT &\r\n", "a NO [CANNOT] Mailbox name is not possible here\r\n"),
-        ("a SELECT INBOX (CONDSTORE)\r\n", "a BAD Nothing expected after the arguments\r\n"),
+        ("a SELECT INBOX (FROB)\r\n", "a BAD Unknown SELECT parameter\r\n"),
         ("a FROB CONDSTORE\r\n", "a BAD Unknown command\r\n"),
         ("a SEARCH CHARSET X-NO SUBJECT {3+}\r\nabc\r\nb NOOP\r\n",
          "a NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\nb OK done\r\n"),

@@ -6,19 +6,19 @@ use crate::cursor::Cursor;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-fn uid(number: u32) -> Uid {
+pub(super) fn uid(number: u32) -> Uid {
     Uid::new(number).unwrap()
 }
 
-fn set(text: &str) -> SequenceSet {
+pub(super) fn set(text: &str) -> SequenceSet {
     SequenceSet::parse(&mut Cursor::new(text.as_bytes(), true, &Limits::default())).unwrap()
 }
 
 fn message(number: u32) -> Message {
-    Message::new(uid(number), Flags::EMPTY, false)
+    Message::new(uid(number), Flags::EMPTY, ModSeq::ZERO, false)
 }
 
-fn view(uids: &[u32]) -> View {
+pub(super) fn view(uids: &[u32]) -> View {
     View::new(uids.iter().copied().map(message), FlagNames::well_known())
 }
 
@@ -31,13 +31,21 @@ fn vanished(uids: &[u32]) -> Changes {
 }
 
 fn flagged(flags: &[(u32, Flags)]) -> Changes {
-    Changes { flagged: flags.iter().map(|&(number, flags)| (uid(number), flags)).collect(), ..Changes::default() }
+    Changes { flagged: flags.iter().map(|&(number, flags)| state(number, flags, 0)).collect(), ..Changes::default() }
 }
 
+fn state(number: u32, flags: Flags, modseq: u64) -> Flagged {
+    Flagged { uid: uid(number), flags, modseq: ModSeq::new(modseq) }
+}
+
+const PLAIN: Form = Form { uid: false, modseq: false, vanished: false };
+const BY_UID: Form = Form { uid: true, ..PLAIN };
+const QRESYNC: Form = Form { uid: true, modseq: true, vanished: true };
+
 /// As the client reads it.
-fn told(view: &mut View, expunge: Expunge, with_uid: bool) -> String {
+fn told(view: &mut View, expunge: Expunge, form: Form) -> String {
     let mut out = bytes::BytesMut::new();
-    Response::Batch(view.tell(expunge, with_uid)).write(None, &mut out);
+    Response::Batch(view.tell(expunge, form)).write(None, &mut out);
     String::from_utf8_lossy(&out).replace("\r\n", ";")
 }
 
@@ -52,7 +60,7 @@ fn what_was_saved_stays_the_same_messages() {
     }
     view.note(vanished(&[10, 30]));
     assert_eq!(saved(&view, false), [20, 50], "what is expunged leaves it before it is told");
-    told(&mut view, Expunge::Now, false);
+    told(&mut view, Expunge::Now, PLAIN);
     assert_eq!(saved(&view, false), [20, 50]);
     assert_eq!(view.resolve(&SequenceSet::Saved, false).unwrap(), view.resolve(&set("1,3"), false).unwrap());
     view.save(&[2]);
@@ -101,8 +109,8 @@ fn what_a_set_means() {
 }
 
 #[test]
-fn a_message_costs_24_octets() {
-    assert_eq!(size_of::<Message>(), 24);
+fn a_message_costs_32_octets() {
+    assert_eq!(size_of::<Message>(), 32);
 }
 
 #[test]
@@ -122,10 +130,10 @@ fn expunges_come_first_and_descend() {
     view.note(vanished(&[2, 4]));
     view.note(added(&[7, 6]));
     view.note(flagged(&[(5, Flags::SEEN)]));
-    let lines = told(&mut view, Expunge::Now, true);
+    let lines = told(&mut view, Expunge::Now, BY_UID);
     assert_eq!(lines, "* 4 EXPUNGE;* 2 EXPUNGE;* 5 EXISTS;* 0 RECENT;* 3 FETCH (UID 5 FLAGS (\\Seen));");
     assert_eq!(view.seq_of(uid(7)), Some(5));
-    assert_eq!(told(&mut view, Expunge::Now, true), "");
+    assert_eq!(told(&mut view, Expunge::Now, BY_UID), "");
     assert!(!view.has_news(Expunge::Now));
 }
 
@@ -135,11 +143,11 @@ fn numbers_stand_until_an_expunge_is_told() {
     view.note(vanished(&[1]));
     view.note(added(&[4]));
     assert!(view.has_news(Expunge::Later));
-    assert_eq!(told(&mut view, Expunge::Later, false), "* 4 EXISTS;* 0 RECENT;");
+    assert_eq!(told(&mut view, Expunge::Later, PLAIN), "* 4 EXISTS;* 0 RECENT;");
     assert!(!view.has_news(Expunge::Later) && view.has_news(Expunge::Now));
     assert!(view.message(1).unwrap().is_gone());
     assert_eq!(view.seq_of(uid(3)), Some(3));
-    assert_eq!(told(&mut view, Expunge::Now, false), "* 1 EXPUNGE;");
+    assert_eq!(told(&mut view, Expunge::Now, PLAIN), "* 1 EXPUNGE;");
     assert_eq!(view.seq_of(uid(3)), Some(2));
 }
 
@@ -150,30 +158,67 @@ fn what_came_and_went_unnoticed_is_not_told() {
     view.note(vanished(&[2, 9]));
     view.note(flagged(&[(1, Flags::SEEN)]));
     view.note(flagged(&[(1, Flags::EMPTY), (9, Flags::SEEN)]));
-    assert_eq!(told(&mut view, Expunge::Now, true), "");
+    assert_eq!(told(&mut view, Expunge::Now, BY_UID), "");
     view.note(flagged(&[(1, Flags::SEEN)]));
     view.note(vanished(&[1, 1]));
-    assert_eq!(told(&mut view, Expunge::Later, true), "", "flags of a message that is gone");
-    assert_eq!(told(&mut view, Expunge::Now, true), "* 1 EXPUNGE;");
+    assert_eq!(told(&mut view, Expunge::Later, BY_UID), "", "flags of a message that is gone");
+    assert_eq!(told(&mut view, Expunge::Now, BY_UID), "* 1 EXPUNGE;");
 }
 
 #[test]
 fn a_store_is_reported_unless_silent() {
     let seen = |flags: Flags| flags | Flags::SEEN;
-    let rows = [(uid(1), Flags::SEEN), (uid(2), Flags::SEEN | Flags::FLAGGED)]; // another session flagged 2
-    for (silent, expected) in [
-        (false, "* 1 FETCH (FLAGS (\\Seen));* 2 FETCH (FLAGS (\\Flagged \\Seen));"),
-        (true, "* 2 FETCH (FLAGS (\\Flagged \\Seen));"),
+    let rows = [state(1, Flags::SEEN, 7), state(2, Flags::SEEN | Flags::FLAGGED, 7)]; // another session flagged 2
+    for (report, form, expected) in [
+        (Report::Flags, PLAIN, "* 1 FETCH (FLAGS (\\Seen));* 2 FETCH (FLAGS (\\Flagged \\Seen));"),
+        (Report::Nothing, PLAIN, "* 2 FETCH (FLAGS (\\Flagged \\Seen));"),
+        (Report::Flags, QRESYNC, "* 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (7));* 2 FETCH (UID 2 FLAGS (\\Flagged \\Seen) MODSEQ (7));"),
+        (Report::ModSeq, QRESYNC, "* 1 FETCH (UID 1 MODSEQ (7));* 2 FETCH (UID 2 FLAGS (\\Flagged \\Seen) MODSEQ (7));"),
     ] {
         let mut view = view(&[1, 2]);
-        view.stored(&rows, seen, silent);
-        assert_eq!(told(&mut view, Expunge::Later, false), expected, "silent {silent}");
+        view.stored(&rows, seen, report);
+        assert_eq!(told(&mut view, Expunge::Later, form), expected, "{report:?}");
         // The same change comes back from the store: old news (E-06).
         view.note(flagged(&[(1, Flags::SEEN), (2, Flags::SEEN | Flags::FLAGGED)]));
-        assert_eq!(told(&mut view, Expunge::Now, false), "", "silent {silent}");
+        assert_eq!(told(&mut view, Expunge::Now, PLAIN), "", "{report:?}");
         // A STORE that changes nothing is answered all the same.
-        view.stored(&rows[..1], seen, false);
-        assert_eq!(told(&mut view, Expunge::Later, true), "* 1 FETCH (UID 1 FLAGS (\\Seen));");
+        view.stored(&rows[..1], seen, Report::Flags);
+        assert_eq!(told(&mut view, Expunge::Later, BY_UID), "* 1 FETCH (UID 1 FLAGS (\\Seen));");
+    }
+}
+
+#[test]
+fn vanished_takes_the_place_of_expunge() {
+    let mut view = view(&[1, 2, 3, 5, 6, 9]);
+    view.note(vanished(&[2, 3, 4, 9, 6]));
+    view.note(added(&[12]));
+    assert_eq!(told(&mut view, Expunge::Later, QRESYNC), "* 7 EXISTS;* 0 RECENT;");
+    assert!(view.holds_back());
+    assert_eq!(told(&mut view, Expunge::Now, QRESYNC), "* VANISHED 2:3,6,9;");
+    assert!(!view.holds_back());
+}
+
+#[test]
+fn what_changed_since_is_strictly_after_it() {
+    let mut view = View::new((1..=5).map(|n| Message::new(uid(n), Flags::EMPTY, ModSeq::new(10 * u64::from(n)), false)), FlagNames::well_known());
+    let since = |view: &View, set_text: &str, since: u64| -> Vec<u32> {
+        let chosen = view.resolve(&set(set_text), true).unwrap();
+        view.changed_since(&chosen, ModSeq::new(since)).into_seqs(view)
+    };
+    assert_eq!(since(&view, "1:*", 30), [4, 5]);
+    assert_eq!(since(&view, "1:3,5", 0), [1, 2, 3, 5]);
+    assert_eq!(since(&view, "1:*", 50), [] as [u32; 0]);
+    view.note(Changes { flagged: vec![state(1, Flags::SEEN, 60)], ..Changes::default() });
+    view.stored(&[state(3, Flags::SEEN, 61)], |flags| flags, Report::Nothing);
+    assert_eq!(since(&view, "1:*", 50), [1, 3]);
+    view.report(&[uid(2), uid(7)]);
+    let lines = told(&mut view, Expunge::Now, QRESYNC);
+    assert_eq!(lines, "* 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (60));* 2 FETCH (UID 2 FLAGS () MODSEQ (20));* 3 FETCH (UID 3 FLAGS (\\Seen) MODSEQ (61));");
+}
+
+impl Chosen {
+    fn into_seqs(self, view: &View) -> Vec<u32> {
+        view.messages(&self).map(|(seq, _)| seq).collect()
     }
 }
 
@@ -182,20 +227,20 @@ fn flags_shown_in_a_fetch_are_told() {
     let mut view = view(&[1]);
     view.note(flagged(&[(1, Flags::SEEN)]));
     view.shown(uid(1));
-    assert_eq!(told(&mut view, Expunge::Now, false), "");
+    assert_eq!(told(&mut view, Expunge::Now, PLAIN), "");
 }
 
 #[test]
 fn recent() {
-    let recent = |number| Message::new(uid(number), Flags::EMPTY, true);
+    let recent = |number| Message::new(uid(number), Flags::EMPTY, ModSeq::ZERO, true);
     let mut view = View::new([message(1), recent(2)], FlagNames::well_known());
     assert_eq!((view.count(), view.recent(), view.first_unseen()), (2, 1, Some(1)));
     view.note(Changes { added: vec![recent(3)], ..Changes::default() });
-    assert_eq!(told(&mut view, Expunge::Now, false), "* 3 EXISTS;* 2 RECENT;");
+    assert_eq!(told(&mut view, Expunge::Now, PLAIN), "* 3 EXISTS;* 2 RECENT;");
     view.note(flagged(&[(3, Flags::SEEN)]));
-    assert_eq!(told(&mut view, Expunge::Now, false), "* 3 FETCH (FLAGS (\\Seen \\Recent));");
+    assert_eq!(told(&mut view, Expunge::Now, PLAIN), "* 3 FETCH (FLAGS (\\Seen \\Recent));");
     view.note(vanished(&[2]));
-    assert_eq!(told(&mut view, Expunge::Now, false), "* 2 EXPUNGE;* 1 RECENT;");
+    assert_eq!(told(&mut view, Expunge::Now, PLAIN), "* 2 EXPUNGE;* 1 RECENT;");
 }
 
 #[test]
@@ -215,13 +260,19 @@ impl Client {
         for response in responses {
             match response {
                 Response::Expunge(seq) => drop(self.messages.remove(*seq as usize - 1)),
+                Response::Vanished { earlier: false, uids } => {
+                    let is_gone = |uid: Uid| uids.iter().any(|range| range.contains(&uid.get()));
+                    let before = self.messages.len();
+                    self.messages.retain(|slot| !slot.is_some_and(|(uid, _)| is_gone(uid)));
+                    assert_eq!(before - self.messages.len(), uids.iter().flat_map(Clone::clone).count(), "only of messages it knows");
+                }
                 Response::Exists(count) => {
                     assert!(*count as usize >= self.messages.len(), "EXISTS never shrinks");
                     self.messages.resize(*count as usize, None);
                 }
                 Response::Recent(_) => {}
                 Response::Fetch(line) => {
-                    let [FetchItem::Uid(uid), FetchItem::Flags(flags)] = line.items.as_slice() else { panic!() };
+                    let [FetchItem::Uid(uid), FetchItem::Flags(flags), ..] = line.items.as_slice() else { panic!() };
                     let slot = &mut self.messages[line.seq as usize - 1];
                     assert!(slot.is_none_or(|(known, _)| known == *uid), "a number changed its message");
                     *slot = Some((*uid, flags.flags));
@@ -271,10 +322,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn the_client_ends_up_knowing_the_mailbox(start in 0u32..6, steps in steps()) {
+    fn the_client_ends_up_knowing_the_mailbox(start in 0u32..6, steps in steps(), form in prop_oneof![Just(BY_UID), Just(QRESYNC)]) {
         let mut mailbox: BTreeMap<Uid, Flags> = (1..=start).map(|number| (uid(number), Flags::EMPTY)).collect();
         let mut next = start + 1;
-        let mut view = View::new(mailbox.keys().map(|&uid| Message::new(uid, Flags::EMPTY, false)), FlagNames::well_known());
+        let mut view = View::new(mailbox.keys().map(|&uid| Message::new(uid, Flags::EMPTY, ModSeq::ZERO, false)), FlagNames::well_known());
         let mut client = Client { messages: vec![None; view.count() as usize] };
         let mut seen = mailbox.clone(); // the mailbox when the session last looked
         let mut silent_ops = Vec::new();
@@ -299,7 +350,8 @@ proptest! {
                     let add = Flags::from_bits(bits);
                     if let Some(flags) = mailbox.get_mut(&uid) {
                         *flags |= add;
-                        view.stored(&[(uid, *flags)], |flags| flags | add, silent);
+                        let report = if silent { Report::Nothing } else { Report::Flags };
+                        view.stored(&[Flagged { uid, flags: *flags, modseq: ModSeq::ZERO }], |flags| flags | add, report);
                         if silent {
                             silent_ops.push((seq, add));
                         }
@@ -309,8 +361,8 @@ proptest! {
                 Step::Look => {
                     let added = mailbox.iter().filter(|(uid, _)| !seen.contains_key(uid));
                     let changes = Changes {
-                        added: added.map(|(&uid, &flags)| Message::new(uid, flags, false)).collect(),
-                        flagged: mailbox.iter().filter(|(uid, flags)| seen.get(uid).is_some_and(|old| old != *flags)).map(|(&uid, &flags)| (uid, flags)).collect(),
+                        added: added.map(|(&uid, &flags)| Message::new(uid, flags, ModSeq::ZERO, false)).collect(),
+                        flagged: mailbox.iter().filter(|(uid, flags)| seen.get(uid).is_some_and(|old| old != *flags)).map(|(&uid, &flags)| Flagged { uid, flags, modseq: ModSeq::ZERO }).collect(),
                         vanished: seen.keys().filter(|uid| !mailbox.contains_key(uid)).copied().collect(),
                     };
                     seen = mailbox.clone();
@@ -322,9 +374,10 @@ proptest! {
                             *flags |= add; // it takes its own change for granted
                         }
                     }
-                    let lines = view.tell(expunge, true);
+                    let lines = view.tell(expunge, form);
                     if expunge == Expunge::Later {
-                        prop_assert!(!lines.iter().any(|line| matches!(line, Response::Expunge(_))));
+                        let expunges = lines.iter().any(|line| matches!(line, Response::Expunge(_) | Response::Vanished { .. }));
+                        prop_assert!(!expunges);
                     }
                     client.hear(&lines);
                 }

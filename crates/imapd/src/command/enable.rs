@@ -8,10 +8,16 @@ use imap::{Response, Tagged};
 use crate::halt::Outcome;
 use crate::session::Reader;
 
-pub(super) async fn enable(reader: &mut Reader, _extensions: &[Extension]) -> Outcome {
+pub(super) async fn enable(reader: &mut Reader, extensions: &[Extension]) -> Outcome {
     if reader.selected.is_some() {
         return Ok(Tagged::bad("ENABLE comes before a mailbox is selected"));
     }
-    reader.talk.say(Response::Enabled(Vec::new())).await?;
+    let before = reader.enabled;
+    let after = extensions.iter().fold(before, |enabled, extension| enabled.with(*extension));
+    // Only what this command has switched on (§3.2): what was on is not named again.
+    let news = extensions.iter().filter(|extension| after.has(**extension) && !before.has(**extension));
+    let names = news.map(|extension| extension.name().into()).collect();
+    reader.enabled = after;
+    reader.talk.say(Response::Enabled(names)).await?;
     Ok(Tagged::ok("ENABLE completed"))
 }

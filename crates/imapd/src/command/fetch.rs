@@ -1,4 +1,4 @@
-//! FETCH, UID FETCH — RFC 3501 §6.4.5.
+//! FETCH, UID FETCH — RFC 3501 §6.4.5; CHANGEDSINCE, VANISHED — RFC 7162 §3.1.4, §3.2.6.
 //!
 //! Messages go out as they are read: rows in chunks of [`ROWS`], small bodies inside their line, others as a literal in
 //! pieces. What a client asked of a message that was expunged elsewhere is left out (E-07).
@@ -6,7 +6,7 @@
 use imap::command::Fetch;
 use imap::command::fetch::{Item, Partial, Section, SectionText};
 use imap::response::{FetchItem, FetchLine, FlagList, Label};
-use imap::view::{Chosen, Expunge, Message};
+use imap::view::{Chosen, Expunge, Message, Report};
 use imap::{Response, Tagged};
 use mail::mime::Structure;
 use mail::{Flags, Uid};
@@ -14,10 +14,12 @@ use std::sync::Arc;
 use store::{AccountId, Store};
 
 use crate::ahead::Ahead;
+use crate::enabled::Enabled;
 use crate::halt::{Halt, Outcome};
 use crate::no;
 use crate::octets::{self, Octets};
-use crate::selected::Selected;
+use crate::resync;
+use crate::selected::{Selected, flagged};
 use crate::session::Reader;
 use crate::talk::Talk;
 
@@ -33,15 +35,24 @@ const HELD: usize = 48 * 1024;
 const ITEM: usize = 512;
 
 pub(super) async fn fetch(reader: &mut Reader, fetch: &Fetch) -> Outcome {
-    let (store, account) = (reader.store(), reader.account());
+    let (store, account, enabled) = (reader.store(), reader.account(), reader.enabled);
     let (selected, talk) = reader.selected()?;
-    let chosen = selected.view.resolve(&fetch.set, fetch.uid)?;
+    let mut chosen = selected.view.resolve(&fetch.set, fetch.uid)?;
+    if let Some(since) = fetch.changed_since {
+        if fetch.vanished && !enabled.qresync() {
+            return Ok(Tagged::bad("ENABLE QRESYNC first"));
+        }
+        chosen = selected.view.changed_since(&chosen, since);
+        if fetch.vanished {
+            talk.say_all(resync::vanished(&store, account, selected, &fetch.set, since, 0).await?).await?;
+        }
+    }
     let seen = match fetch.sets_seen() && !selected.read_only {
         true => set_seen(selected, &store, account, &chosen).await?,
         false => Vec::new(),
     };
-    let worst = Fetching::new(fetch, &store, account, selected, &seen).all(talk, &chosen).await?;
-    told(selected, fetch, &chosen, &seen);
+    let worst = Fetching::new(fetch, &store, account, selected, &seen, enabled).all(talk, &chosen).await?;
+    told(selected, fetch, &chosen, &seen, enabled);
     Ok(match worst {
         Shown::Unreadable => no::unreadable(),
         Shown::Gone if !fetch.uid => no::expunged(),
@@ -57,14 +68,15 @@ async fn set_seen(selected: &mut Selected, store: &Store, account: AccountId, ch
         return Ok(uids);
     }
     let stored = store.set_flags(account, selected.id, uids, store::Change::Add(Flags::SEEN), None).await?;
-    let rows: Vec<_> = stored.rows.iter().map(|row| (row.uid, row.flags)).collect();
-    selected.view.stored(&rows, |flags| flags | Flags::SEEN, false);
-    Ok(rows.into_iter().map(|(uid, _)| uid).collect())
+    let rows: Vec<_> = stored.rows.iter().map(flagged).collect();
+    selected.view.stored(&rows, |flags| flags | Flags::SEEN, Report::Flags);
+    Ok(rows.into_iter().map(|row| row.uid).collect())
 }
 
-/// What stood in the lines need not be told again.
-fn told(selected: &mut Selected, fetch: &Fetch, chosen: &Chosen, seen: &[Uid]) {
-    if fetch.items.contains(&Item::Flags) && selected.view.has_news(Expunge::Later) {
+/// What stood in the lines need not be told again. Flags without their MODSEQ are not all, for who wants both.
+fn told(selected: &mut Selected, fetch: &Fetch, chosen: &Chosen, seen: &[Uid], enabled: Enabled) {
+    let whole = fetch.items.contains(&Item::Flags) && (!enabled.condstore() || fetch.items.contains(&Item::ModSeq));
+    if whole && selected.view.has_news(Expunge::Later) {
         selected.view.uids(chosen).into_iter().for_each(|uid| selected.view.shown(uid));
     } else {
         seen.iter().for_each(|uid| selected.view.shown(*uid));
@@ -94,20 +106,21 @@ struct Fetching<'a> {
     selected: &'a Selected,
     /// `\Seen` was set on these just now: their lines show their flags.
     seen: &'a [Uid],
+    enabled: Enabled,
     /// Lines that go out together.
     held: Vec<Response>,
     held_octets: usize,
 }
 
 impl<'a> Fetching<'a> {
-    fn new(fetch: &'a Fetch, store: &'a Store, account: AccountId, selected: &'a Selected, seen: &'a [Uid]) -> Fetching<'a> {
-        Fetching { fetch, store, account, selected, seen, held: Vec::new(), held_octets: 0 }
+    fn new(fetch: &'a Fetch, store: &'a Store, account: AccountId, selected: &'a Selected, seen: &'a [Uid], enabled: Enabled) -> Fetching<'a> {
+        Fetching { fetch, store, account, selected, seen, enabled, held: Vec::new(), held_octets: 0 }
     }
 
     /// All of the chosen messages; says what befell the worst of them.
     async fn all(mut self, talk: &mut Talk, chosen: &Chosen) -> Result<Shown, Halt> {
         let items = &self.fetch.items;
-        let needs_row = items.iter().any(|item| !matches!(item, Item::Flags | Item::Uid));
+        let needs_row = items.iter().any(|item| !matches!(item, Item::Flags | Item::Uid | Item::ModSeq));
         let needs_structure = items.iter().any(needs_structure);
         let needs_octets = items.iter().any(|item| item.octets().is_some());
         let at_once = if needs_structure { STRUCTURES } else { ROWS };
@@ -167,16 +180,26 @@ impl<'a> Fetching<'a> {
     async fn fill(&mut self, talk: &mut Talk, line: &mut Line, message: &Message, row: Option<&store::Message>, reader: Opened) -> Result<Shown, Halt> {
         let mut reader = reader?;
         let mut source = None;
-        if self.fetch.uid && !self.fetch.items.contains(&Item::Uid) {
+        // A message that was made \Seen shows what it is now, and as any line that the client has not asked for (RFC 7162 §3.2.4).
+        let form = match self.seen.binary_search(&message.uid) {
+            Ok(_) => Some(self.enabled.form(self.fetch.uid)),
+            Err(_) => None,
+        };
+        let unasked = |item: &Item| !self.fetch.items.contains(item);
+        if unasked(&Item::Uid) && form.map_or(self.fetch.uid, |form| form.uid) {
             line.items.push(FetchItem::Uid(message.uid));
         }
-        if !self.fetch.items.contains(&Item::Flags) && self.seen.binary_search(&message.uid).is_ok() {
+        if unasked(&Item::Flags) && form.is_some() {
             line.items.push(self.flags(message));
+        }
+        if unasked(&Item::ModSeq) && form.is_some_and(|form| form.modseq) {
+            line.items.push(FetchItem::ModSeq(message.modseq));
         }
         for item in &self.fetch.items {
             match (item, row) {
                 (Item::Uid, _) => line.items.push(FetchItem::Uid(message.uid)),
                 (Item::Flags, _) => line.items.push(self.flags(message)),
+                (Item::ModSeq, _) => line.items.push(FetchItem::ModSeq(message.modseq)),
                 (_, None) => return Ok(Shown::Gone),
                 (Item::InternalDate, Some(row)) => line.items.push(FetchItem::InternalDate(row.internaldate)),
                 (Item::Size, Some(row)) => line.items.push(FetchItem::Size(row.size)),

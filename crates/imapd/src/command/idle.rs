@@ -51,7 +51,7 @@ async fn news(reader: &mut Reader) -> Result<bool, Halt> {
         reader.talk.answer(Answer::Close(bye)).await?;
         return Err(Halt::Gone);
     }
-    let lines = selected.tell(Expunge::Now, false);
+    let lines = selected.tell(Expunge::Now, reader.enabled.form(false));
     let any = !lines.is_empty();
     reader.talk.say_all(lines).await?;
     Ok(any)

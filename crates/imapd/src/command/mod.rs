@@ -52,6 +52,9 @@ pub(crate) async fn any(talk: &mut Talk, imapd: &Imapd, body: CommandBody, logge
 /// A command of a logged-in client. `Ok(None)`: it has answered by itself.
 pub(crate) async fn run(reader: &mut Reader, body: CommandBody) -> Result<Option<Tagged>, Halt> {
     use CommandBody as C;
+    if body.enables_condstore() {
+        reader.enable_condstore().await?;
+    }
     let tagged = match body {
         C::Capability | C::Noop | C::Id(_) | C::Logout | C::Reflex(_) => {
             return any(&mut reader.talk, &reader.imapd, body, true).await;
@@ -62,8 +65,8 @@ pub(crate) async fn run(reader: &mut Reader, body: CommandBody) -> Result<Option
         C::Lsub(list) => lsub::lsub(reader, &list).await,
         C::Subscribe(name) => subscribe::subscribe(reader, &name).await,
         C::Unsubscribe(name) => subscribe::unsubscribe(reader, &name).await,
-        C::Select(name) => select::select(reader, &name, false).await,
-        C::Examine(name) => select::select(reader, &name, true).await,
+        C::Select(select) => select::select(reader, &select, false).await,
+        C::Examine(select) => select::select(reader, &select, true).await,
         C::Status(status) => status::status(reader, status).await,
         C::Create(name) => create::create(reader, &name).await,
         C::Delete(name) => delete::delete(reader, &name).await,

@@ -1,9 +1,11 @@
-//! SEARCH, UID SEARCH — RFC 3501 §6.4.4; its extended results — RFC 4731; `$` — RFC 5182. What it looks at is in `crate::search`.
+//! SEARCH, UID SEARCH — RFC 3501 §6.4.4; its extended results — RFC 4731; `$` — RFC 5182; the MODSEQ of what was found — RFC 7162
+//! §3.1.5. What it looks at is in `crate::search`.
 
-use imap::command::Search;
 use imap::command::search::Returns;
+use imap::command::Search;
 use imap::response::Esearch;
 use imap::{Response, Tagged};
+use mail::ModSeq;
 
 use crate::halt::Outcome;
 use crate::search::{self, Query};
@@ -21,20 +23,21 @@ pub(super) async fn search(reader: &mut Reader, search: &Search) -> Outcome {
     if let Some(returns) = saves {
         selected.view.save(&returns.saved(&found));
     }
+    let modseq = search::highest(&search.key, search.returns, selected, &found);
     if search.uid {
         found = selected.view.uids_of(found);
     }
-    if let Some(response) = result(search.returns, search.uid, found) {
+    if let Some(response) = result(search.returns, search.uid, found, modseq) {
         talk.say(response).await?;
     }
     Ok(Tagged::ok("SEARCH completed"))
 }
 
 /// The line that tells a result, if one was asked for.
-fn result(returns: Option<Returns>, uid: bool, found: Vec<u32>) -> Option<Response> {
+fn result(returns: Option<Returns>, uid: bool, found: Vec<u32>, modseq: Option<ModSeq>) -> Option<Response> {
     match returns {
-        None => Some(Response::Search(found)),
-        Some(returns) if returns.wants_line() => Some(Response::Esearch(Esearch::new(returns, uid, found))),
+        None => Some(Response::Search(found, modseq)),
+        Some(returns) if returns.wants_line() => Some(Response::Esearch(Esearch::new(returns, uid, found).modseq(modseq))),
         Some(_) => None,
     }
 }

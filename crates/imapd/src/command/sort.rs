@@ -7,6 +7,7 @@ use imap::command::search::Returns;
 use imap::command::sort::{By, Criterion};
 use imap::response::Esearch;
 use imap::{Response, Tagged};
+use mail::ModSeq;
 
 use crate::halt::Outcome;
 use crate::search::{self, Keyed, Query};
@@ -28,20 +29,21 @@ pub(super) async fn sort(reader: &mut Reader, sort: &Sort) -> Outcome {
     if let Some(returns) = saves {
         selected.view.save(&returns.saved(&sorted));
     }
+    let modseq = search::highest(&sort.key, sort.returns, selected, &sorted);
     if sort.uid {
         sorted = selected.view.uids_of(sorted);
     }
-    if let Some(response) = result(sort.returns, sort.uid, sorted) {
+    if let Some(response) = result(sort.returns, sort.uid, sorted, modseq) {
         talk.say(response).await?;
     }
     Ok(Tagged::ok("SORT completed"))
 }
 
 /// The line that tells a result, if one was asked for.
-fn result(returns: Option<Returns>, uid: bool, sorted: Vec<u32>) -> Option<Response> {
+fn result(returns: Option<Returns>, uid: bool, sorted: Vec<u32>, modseq: Option<ModSeq>) -> Option<Response> {
     match returns {
-        None => Some(Response::Sort(sorted)),
-        Some(returns) if returns.wants_line() => Some(Response::Esearch(Esearch::new(returns, uid, sorted))),
+        None => Some(Response::Sort(sorted, modseq)),
+        Some(returns) if returns.wants_line() => Some(Response::Esearch(Esearch::new(returns, uid, sorted).modseq(modseq))),
         Some(_) => None,
     }
 }

@@ -1,4 +1,4 @@
-//! STATUS — RFC 3501 §6.3.10: from the counters, without opening the mailbox (N-09); takes nobody's \Recent.
+//! STATUS — RFC 3501 §6.3.10, HIGHESTMODSEQ — RFC 7162 §3.1.7: from the counters, without opening the mailbox (N-09); takes nobody's \Recent.
 
 use imap::command::{Status, StatusItem};
 use imap::{Response, Tagged};
@@ -25,5 +25,6 @@ fn value(item: StatusItem, mailbox: &Mailbox) -> u64 {
         StatusItem::UidNext => mailbox.uidnext,
         StatusItem::UidValidity => u64::from(mailbox.uidvalidity.get()),
         StatusItem::Unseen => mailbox.unseen,
+        StatusItem::HighestModSeq => mailbox.highest.get(),
     }
 }

@@ -13,9 +13,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use imap::command::Key;
-use imap::command::search::Day;
+use imap::command::search::{Day, Returns};
 use imap::view::{Chosen, Message};
-use mail::{Date, Flags, header};
+use mail::{Date, Flags, ModSeq, header};
 
 use crate::halt::Halt;
 use crate::octets::HEADER_LIMIT;
@@ -39,6 +39,8 @@ enum Test {
     Not(Box<Test>),
     Numbers(Chosen),
     Flag(Flags),
+    /// Changed at this MODSEQ or after it.
+    Changed(ModSeq),
     Recent,
     /// The day the message came, compared to a day.
     Came(Ordering, Day),
@@ -118,6 +120,7 @@ impl Making<'_> {
             Key::Uid(set) => Test::Numbers(selected.view.resolve(set, true)?),
             Key::Flag(flag) => Test::Flag(*flag),
             Key::Keyword(name) => selected.keyword(name).map_or(Test::Known(false), Test::Flag), // and none is made
+            Key::ModSeq(modseq) => Test::Changed(*modseq),
             Key::Recent => Test::Recent,
             Key::Before(day) => Test::Came(Ordering::Less, *day),
             Key::On(day) => Test::Came(Ordering::Equal, *day),
@@ -140,6 +143,16 @@ impl Making<'_> {
         self.needles.push(fold(text).into_bytes());
         self.needles.len() - 1
     }
+}
+
+/// The highest MODSEQ of the numbers that are told, if MODSEQ was searched for (RFC 7162 §3.1.6): of all, or where MIN and MAX alone
+/// are, of those (RFC 4731 §3.2).
+pub(crate) fn highest(key: &Key, returns: Option<Returns>, selected: &Selected, found: &[u32]) -> Option<ModSeq> {
+    if !key.any(&|key| matches!(key, Key::ModSeq(_))) {
+        return None;
+    }
+    let told = returns.map_or(found.to_vec(), |returns| returns.saved(found));
+    told.into_iter().filter_map(|seq| selected.view.message(seq)).map(|message| message.modseq).max()
 }
 
 fn now() -> i64 {
@@ -169,6 +182,7 @@ fn judge(test: &Test, facts: &Facts<'_>) -> Option<bool> {
         Test::Not(test) => judge(test, facts).map(|is| !is),
         Test::Numbers(chosen) => Some(chosen.contains(facts.seq)),
         Test::Flag(flag) => Some(facts.message.flags.contains(*flag)),
+        Test::Changed(modseq) => Some(facts.message.modseq >= *modseq),
         Test::Recent => Some(facts.message.recent),
         Test::Came(order, day) => facts.row.map(|row| compare(row.internaldate, *day) == *order),
         Test::CameUntil(moment) => facts.row.map(|row| row.internaldate.unix <= *moment),
@@ -308,7 +322,7 @@ mod tests {
         #[test]
         fn an_early_verdict_is_the_last_one(test in tests(), seen: bool, recent: bool, bodies: [bool; 3]) {
             let flags = if seen { Flags::SEEN } else { Flags::EMPTY };
-            let message = Message::new(Uid::FIRST, flags, recent);
+            let message = Message::new(Uid::FIRST, flags, ModSeq::ZERO, recent);
             let truth = plainly(&test, &message, &bodies);
             let mut facts = Facts::of(1, &message);
             if let Some(early) = judge(&test, &facts) {

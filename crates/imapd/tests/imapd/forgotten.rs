@@ -8,7 +8,7 @@ use super::client::Client;
 use super::world::{on_every_engine, settings};
 
 /// The store forgets what happened so far, as its upkeep does after a time.
-struct Forget(AccountId);
+pub struct Forget(pub AccountId);
 
 impl Step for Forget {
     type Done = ();

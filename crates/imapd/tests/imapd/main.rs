@@ -6,6 +6,8 @@ mod client;
 mod forgotten;
 mod hostile;
 mod model;
+mod modseq;
+mod recent;
 mod sessions;
 mod tls;
 mod transcript;

@@ -66,6 +66,16 @@ transcripts! {
     f_06_copies_keep_flags_keywords_and_date
     greeting_and_login
     idle_tells_what_another_did
+    m_01_every_change_has_a_higher_modseq
+    m_04_a_conditional_store_changes_only_what_has_not_changed
+    m_06_after_enabling_all_fetch_lines_have_uid_and_modseq
+    m_07_the_first_command_with_modseq_tells_the_highest
+    m_08_search_modseq
+    m_09_changedsince_is_strictly_after
+    m_10_select_tells_what_happened_since
+    m_12_the_ok_of_expunge_and_move_says_how_far_all_is_told
+    m_13_no_highest_modseq_above_a_held_back_expunge
+    m_14_recent_is_no_change
     move_tells_the_new_uids_first
     n_01_inbox_in_any_case
     n_02_names_in_modified_utf_7
