@@ -180,8 +180,8 @@ fn manners(command: &Command) -> Manners {
         C::Store(store) => (Some(by_number(store.uid)), store.uid),
         // Not in UID SEARCH either when its keys have numbers (RFC 7162 §3.2.10.2).
         C::Search(search) => (Some(by_number(search.uid && !search.key.any(&has_numbers))), search.uid),
-        C::Sort(sort) => (Some(by_number(sort.uid && !sort.key.any(&has_numbers))), sort.uid),
-        C::Thread(thread) => (Some(by_number(thread.uid && !thread.key.any(&has_numbers))), thread.uid),
+        C::Sort(sort) => (Some(by_number(sort.uid)), sort.uid),
+        C::Thread(thread) => (Some(by_number(thread.uid)), thread.uid),
         C::Copy(copy) => (Some(allowed), copy.uid),
         C::Expunge(set) => (Some(Expunge::Now), set.is_some()),
         C::Move(copy) => (Some(Expunge::Now), copy.uid),
