@@ -58,6 +58,7 @@ fn refusal(refused: &Refused) -> Tagged {
     match refused {
         Refused::NoSuchMailbox(_) => no_such_mailbox(),
         Refused::MailboxExists(_) => Tagged::no("The mailbox exists already").code(Code::AlreadyExists),
+        Refused::SpecialUseTaken(_) => Tagged::no("Another mailbox has that special use").code(Code::UseAttr),
         Refused::OverQuota => over_quota(),
         Refused::Cannot(what) => Tagged::no(*what).code(Code::Cannot),
         Refused::Limit(what) => Tagged::no(format!("Limit reached: {what}")).code(Code::Limit),
@@ -84,6 +85,7 @@ mod tests {
         let table = [
             (Refused::NoSuchMailbox("x".into()), Code::NonExistent),
             (Refused::MailboxExists(MailboxName::inbox()), Code::AlreadyExists),
+            (Refused::SpecialUseTaken(mail::SpecialUse::Sent), Code::UseAttr),
             (Refused::OverQuota, Code::OverQuota),
             (Refused::Cannot("no"), Code::Cannot),
             (Refused::Limit("mailboxes"), Code::Limit),

@@ -49,7 +49,7 @@ pub fn of_store(subject: impl fmt::Display, error: &db::Error) -> Failure {
     if let Some(refused) = store::refused(error) {
         let code = match refused {
             Refused::NoSuchMailbox(_) | Refused::NoSuchAccount(_) | Refused::NoSuchDomain(_) | Refused::NoSuchAlias(_) => Code::NotFound,
-            Refused::MailboxExists(_) | Refused::AddressExists(_) | Refused::DomainExists(_) => Code::Exists,
+            Refused::MailboxExists(_) | Refused::SpecialUseTaken(_) | Refused::AddressExists(_) | Refused::DomainExists(_) => Code::Exists,
             Refused::Cannot(_) | Refused::OverQuota | Refused::Limit(_) | Refused::DomainInUse(_) => Code::BadInput,
         };
         return Failure::new(code, subject, refused);

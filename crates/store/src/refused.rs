@@ -1,4 +1,4 @@
-use mail::{Address, MailboxName};
+use mail::{Address, MailboxName, SpecialUse};
 
 /// Why the store says no. Travels in [`db::Error::Refused`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -9,6 +9,9 @@ pub enum Refused {
     /// There is one already.
     #[error("mailbox exists: {0}")]
     MailboxExists(MailboxName),
+    /// Another mailbox of the account has that use.
+    #[error("another mailbox is the one for {0}")]
+    SpecialUseTaken(SpecialUse),
     /// INBOX can't be deleted or renamed away; a mailbox can't become its own child.
     #[error("{0}")]
     Cannot(&'static str),

@@ -1,11 +1,60 @@
-//! LIST, LSUB — RFC 3501 §6.3.8, §6.3.9: and what their patterns match.
+//! LIST — RFC 3501 §6.3.8, extended by RFC 5258 (options, several patterns), 5819 (STATUS) and 6154 (SPECIAL-USE); LSUB —
+//! §6.3.9; XLIST, which is LIST as asked before there was RFC 6154. And what their patterns match.
+//!
+//! ```text
+//! list   = "LIST" [SP "(" [select *(SP select)] ")"] SP reference SP (pattern / "(" pattern *(SP pattern) ")")
+//!          [SP "RETURN" SP "(" [return *(SP return)] ")"]
+//! select = "SUBSCRIBED" / "SPECIAL-USE" / "REMOTE" / "RECURSIVEMATCH"
+//! return = "SUBSCRIBED" / "SPECIAL-USE" / "CHILDREN" / "STATUS" SP "(" status-att *(SP status-att) ")"
+//! ```
 
+use super::{CommandBody, StatusItem, status};
 use crate::cursor::{Bad, Cursor};
 use mail::MailboxName;
 
+/// What stands in every line is not asked for here: the special use and whether there are children. No mailbox is remote, so
+/// REMOTE changes nothing either.
 #[derive(Clone, PartialEq, Debug)]
 pub struct List {
-    pub pattern: Pattern,
+    pub selection: Selection,
+    /// At least one; a name matches if it matches any.
+    pub patterns: Vec<Pattern>,
+    pub returns: Returns,
+    /// Said in any of the ways of RFC 5258 §1: the client understands `\NonExistent` and CHILDINFO, and `""` is no question for
+    /// the separator.
+    pub extended: bool,
+}
+
+/// Which names are wanted of those that match; all criteria together. None: the mailboxes there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Selection {
+    /// The subscribed names, whether or not there are such mailboxes.
+    pub subscribed: bool,
+    /// Those with a special use.
+    pub special_use: bool,
+    /// RECURSIVEMATCH: also those above others that meet the criteria.
+    pub recursive: bool,
+}
+
+/// What is told of each.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Returns {
+    /// `\Subscribed`.
+    pub subscribed: bool,
+    /// A STATUS line with these behind each LIST line of a mailbox that can be selected; none if empty.
+    pub status: Vec<StatusItem>,
+}
+
+impl List {
+    /// `LIST "" ""`: the client only asks for the separator; answer [`ListLine::separator`](crate::response::ListLine::separator).
+    pub fn asks_separator(&self) -> bool {
+        !self.extended && self.patterns.iter().any(Pattern::asks_separator)
+    }
+
+    /// Whether a name matches. The empty pattern of an extended LIST matches none.
+    pub fn matches(&self, mailbox: &MailboxName) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches(mailbox))
+    }
 }
 
 /// Reference and mailbox pattern joined, in modified UTF-7 as sent. `*` stands for anything, `%` for anything but `/`.
@@ -24,7 +73,7 @@ impl Pattern {
         }
     }
 
-    /// `LIST "" ""`: the client only asks for the separator; answer [`ListLine::separator`](crate::response::ListLine::separator).
+    /// The empty pattern: LSUB and plain LIST ask so for the separator only.
     pub fn asks_separator(&self) -> bool {
         self.0.is_empty()
     }
@@ -62,15 +111,119 @@ fn matches(pattern: &[u8], name: &[u8], any_case: usize) -> bool {
     reached[name.len()]
 }
 
-pub(crate) fn parse(cursor: &mut Cursor) -> Result<List, Bad> {
+pub(crate) fn parse(cursor: &mut Cursor) -> Result<CommandBody, Bad> {
+    cursor.sp()?;
+    let mut list = List { selection: Selection::default(), patterns: Vec::new(), returns: Returns::default(), extended: false };
+    if cursor.peek() == Some(b'(') {
+        list.extended = true;
+        list.selection = selection(cursor)?;
+        cursor.sp()?;
+    }
+    let reference = cursor.astring()?;
+    cursor.sp()?;
+    if cursor.peek() == Some(b'(') {
+        list.extended = true;
+        list.patterns = patterns(cursor, &reference)?;
+    } else {
+        list.patterns.push(pattern(cursor, &reference)?);
+    }
+    if !cursor.at_end() {
+        list.extended = true;
+        cursor.sp()?;
+        list.returns = returns(cursor)?;
+    }
+    list.returns.subscribed |= list.selection.subscribed; // RFC 5258 §3.1
+    Ok(CommandBody::List(list))
+}
+
+/// The arguments of LSUB and XLIST.
+pub(crate) fn parse_plain(cursor: &mut Cursor) -> Result<Pattern, Bad> {
     cursor.sp()?;
     let reference = cursor.astring()?;
     cursor.sp()?;
+    pattern(cursor, &reference)
+}
+
+fn pattern(cursor: &mut Cursor, reference: &[u8]) -> Result<Pattern, Bad> {
     let pattern = cursor.list_mailbox()?;
     if reference.len() + pattern.len() > cursor.limits.pattern {
         return Err(Bad::limit("Pattern too long"));
     }
-    Ok(List { pattern: Pattern::new(&reference, &pattern) })
+    Ok(Pattern::new(reference, &pattern))
+}
+
+/// All of them together are no longer than one may be: each name is compared with each.
+fn patterns(cursor: &mut Cursor, reference: &[u8]) -> Result<Vec<Pattern>, Bad> {
+    cursor.expect(b'(')?;
+    let mut patterns: Vec<Pattern> = Vec::new();
+    let mut octets = 0;
+    loop {
+        let pattern = pattern(cursor, reference)?;
+        octets += pattern.0.len().max(1);
+        if octets > cursor.limits.pattern {
+            return Err(Bad::limit("Patterns too long"));
+        }
+        patterns.push(pattern);
+        if cursor.take(b')') {
+            return Ok(patterns);
+        }
+        cursor.sp()?;
+    }
+}
+
+fn selection(cursor: &mut Cursor) -> Result<Selection, Bad> {
+    let mut selection = Selection::default();
+    options(cursor, |_, option| {
+        match option {
+            b"SUBSCRIBED" => selection.subscribed = true,
+            b"SPECIAL-USE" => selection.special_use = true,
+            b"RECURSIVEMATCH" => selection.recursive = true,
+            b"REMOTE" => {}
+            _ => return Err(Bad::syntax("Unknown selection option")),
+        }
+        Ok(())
+    })?;
+    if selection.recursive && !selection.subscribed && !selection.special_use {
+        return Err(Bad::syntax("RECURSIVEMATCH needs another selection option"));
+    }
+    Ok(selection)
+}
+
+fn returns(cursor: &mut Cursor) -> Result<Returns, Bad> {
+    if !cursor.atom()?.eq_ignore_ascii_case(b"RETURN") {
+        return Err(Bad::syntax("RETURN expected"));
+    }
+    cursor.sp()?;
+    let mut returns = Returns::default();
+    options(cursor, |cursor, option| {
+        match option {
+            b"SUBSCRIBED" => returns.subscribed = true,
+            b"CHILDREN" | b"SPECIAL-USE" => {}
+            b"STATUS" => {
+                cursor.sp()?;
+                returns.status = status::items(cursor)?;
+            }
+            _ => return Err(Bad::syntax("Unknown return option")),
+        }
+        Ok(())
+    })?;
+    Ok(returns)
+}
+
+/// `"(" [option *(SP option)] ")"`, each given in upper case; what belongs to it is for `take` to read.
+fn options<'a>(cursor: &mut Cursor<'a>, mut take: impl FnMut(&mut Cursor<'a>, &[u8]) -> Result<(), Bad>) -> Result<(), Bad> {
+    cursor.expect(b'(')?;
+    if cursor.take(b')') {
+        return Ok(());
+    }
+    loop {
+        let option = cursor.atom()?.to_ascii_uppercase();
+        take(cursor, &option)?;
+        if cursor.take(b')') {
+            return Ok(());
+        }
+        cursor.sp()?;
+    }
 }
 
 #[cfg(test)]

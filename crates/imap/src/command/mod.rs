@@ -7,6 +7,7 @@
 pub mod append;
 pub mod authenticate;
 pub mod copy;
+pub mod create;
 pub mod enable;
 pub mod fetch;
 pub mod id;
@@ -27,6 +28,7 @@ pub mod uid;
 pub use append::Append;
 pub use authenticate::Authenticate;
 pub use copy::Copy;
+pub use create::Create;
 pub use enable::Extension;
 pub use fetch::Fetch;
 pub use list::{List, Pattern};
@@ -100,13 +102,14 @@ pub enum CommandBody {
     Enable(Vec<Extension>),
     Namespace,
     List(List),
-    Lsub(List),
+    Lsub(Pattern),
+    Xlist(Pattern),
     Subscribe(MailboxName),
     Unsubscribe(MailboxName),
     Select(Select),
     Examine(Select),
     Status(Status),
-    Create(MailboxName),
+    Create(Create),
     Delete(MailboxName),
     Rename(Rename),
     Append(Append),
@@ -201,14 +204,15 @@ const COMMANDS: &[(&str, When, Arguments)] = &[
     ("AUTHENTICATE", When::BeforeLogin, authenticate::parse),
     ("ENABLE", When::AfterLogin, enable::parse),
     ("NAMESPACE", When::AfterLogin, |_| Ok(CommandBody::Namespace)),
-    ("LIST", When::AfterLogin, |cursor| list::parse(cursor).map(CommandBody::List)),
-    ("LSUB", When::AfterLogin, |cursor| list::parse(cursor).map(CommandBody::Lsub)),
+    ("LIST", When::AfterLogin, list::parse),
+    ("LSUB", When::AfterLogin, |cursor| list::parse_plain(cursor).map(CommandBody::Lsub)),
+    ("XLIST", When::AfterLogin, |cursor| list::parse_plain(cursor).map(CommandBody::Xlist)),
     ("SUBSCRIBE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Subscribe)),
     ("UNSUBSCRIBE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Unsubscribe)),
     ("SELECT", When::AfterLogin, |cursor| select::parse(cursor).map(CommandBody::Select)),
     ("EXAMINE", When::AfterLogin, |cursor| select::parse(cursor).map(CommandBody::Examine)),
     ("STATUS", When::AfterLogin, status::parse),
-    ("CREATE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Create)),
+    ("CREATE", When::AfterLogin, create::parse),
     ("DELETE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Delete)),
     ("RENAME", When::AfterLogin, rename::parse),
     ("APPEND", When::AfterLogin, append::parse),

@@ -1,4 +1,5 @@
-//! STATUS — RFC 3501 §6.3.10; HIGHESTMODSEQ — RFC 7162 §3.1.7.
+//! STATUS — RFC 3501 §6.3.10; HIGHESTMODSEQ — RFC 7162 §3.1.7; SIZE — RFC 8438; DELETED, DELETED-STORAGE — RFC 9208 §4.1.4;
+//! APPENDLIMIT — RFC 7889 §4.
 
 use super::CommandBody;
 use crate::cursor::{Bad, Cursor};
@@ -19,11 +20,28 @@ pub enum StatusItem {
     UidValidity,
     Unseen,
     HighestModSeq,
+    /// Messages with `\Deleted`.
+    Deleted,
+    /// Octets of all messages.
+    Size,
+    /// Octets of those with `\Deleted`.
+    DeletedStorage,
+    /// Octets of the largest message that APPEND takes.
+    AppendLimit,
 }
 
 impl StatusItem {
-    pub const ALL: [StatusItem; 6] = [
-        StatusItem::Messages, StatusItem::Recent, StatusItem::UidNext, StatusItem::UidValidity, StatusItem::Unseen, StatusItem::HighestModSeq,
+    pub const ALL: [StatusItem; 10] = [
+        StatusItem::Messages,
+        StatusItem::Recent,
+        StatusItem::UidNext,
+        StatusItem::UidValidity,
+        StatusItem::Unseen,
+        StatusItem::HighestModSeq,
+        StatusItem::Deleted,
+        StatusItem::Size,
+        StatusItem::DeletedStorage,
+        StatusItem::AppendLimit,
     ];
 
     pub fn name(self) -> &'static str {
@@ -34,6 +52,10 @@ impl StatusItem {
             StatusItem::UidValidity => "UIDVALIDITY",
             StatusItem::Unseen => "UNSEEN",
             StatusItem::HighestModSeq => "HIGHESTMODSEQ",
+            StatusItem::Deleted => "DELETED",
+            StatusItem::Size => "SIZE",
+            StatusItem::DeletedStorage => "DELETED-STORAGE",
+            StatusItem::AppendLimit => "APPENDLIMIT",
         }
     }
 }
@@ -42,6 +64,11 @@ pub(crate) fn parse(cursor: &mut Cursor) -> Result<CommandBody, Bad> {
     cursor.sp()?;
     let mailbox = cursor.mailbox()?;
     cursor.sp()?;
+    Ok(CommandBody::Status(Status { mailbox, items: items(cursor)? }))
+}
+
+/// `"(" status-att *(SP status-att) ")"`
+pub(super) fn items(cursor: &mut Cursor) -> Result<Vec<StatusItem>, Bad> {
     cursor.expect(b'(')?;
     let mut items = Vec::new();
     loop {
@@ -54,7 +81,7 @@ pub(crate) fn parse(cursor: &mut Cursor) -> Result<CommandBody, Bad> {
             items.push(item);
         }
         if cursor.take(b')') {
-            return Ok(CommandBody::Status(Status { mailbox, items }));
+            return Ok(items);
         }
         cursor.sp()?;
     }

@@ -10,7 +10,7 @@ use super::*;
 use crate::FlagArguments;
 use crate::set::Bound;
 use crate::view::MatchData;
-use mail::{Date, Flags, Keyword, ModSeq};
+use mail::{Date, Flags, Keyword, ModSeq, SpecialUse};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::num::NonZeroU32;
@@ -49,6 +49,44 @@ fn login(user: &[u8], password: &[u8]) -> CommandBody {
     CommandBody::Login(Login { user: user.to_vec(), password: password.to_vec() })
 }
 
+fn plain(pattern: &[u8]) -> CommandBody {
+    let (selection, returns) = (list::Selection::default(), list::Returns::default());
+    CommandBody::List(List { selection, patterns: vec![Pattern::new(b"", pattern)], returns, extended: false })
+}
+
+#[test]
+fn extended_list() {
+    use StatusItem::{Deleted, Size, UidNext};
+    let table: Vec<(&str, &str, &[&str], bool, Vec<StatusItem>)> = vec![
+        // What clients say, word for word: Thunderbird, Roundcube, Apple and K-9, imapflow.
+        ("list (subscribed) \"\" \"*\" return (special-use)", "s", &["*"], true, vec![]),
+        ("LIST (SPECIAL-USE) \"\" \"*\" RETURN (SUBSCRIBED)", "u", &["*"], true, vec![]),
+        ("LIST \"\" \"*\" RETURN (SPECIAL-USE)", "", &["*"], false, vec![]),
+        ("LIST \"\" * RETURN (SPECIAL-USE CHILDREN SUBSCRIBED STATUS (UIDNEXT SIZE uidnext))", "", &["*"], true, vec![UidNext, Size]),
+        // The rest of the grammar.
+        ("LIST () \"\" %", "", &["%"], false, vec![]),
+        ("LIST \"\" % RETURN ()", "", &["%"], false, vec![]),
+        ("LIST \"\" (INBOX \"a b\" {3}\r\nx/%)", "", &["INBOX", "a b", "x/%"], false, vec![]),
+        ("LIST a/ (% /b)", "", &["a/%", "b"], false, vec![]),
+        ("LIST (REMOTE) \"\" *", "", &["*"], false, vec![]),
+        ("LIST (RECURSIVEMATCH REMOTE SUBSCRIBED subscribed) \"\" *", "rs", &["*"], true, vec![]),
+        ("LIST (SPECIAL-USE RECURSIVEMATCH) \"\" *", "ru", &["*"], false, vec![]),
+        ("LIST \"\" * RETURN (STATUS (DELETED) SUBSCRIBED)", "", &["*"], true, vec![Deleted]),
+        ("LIST () \"\" \"\"", "", &[""], false, vec![]),
+    ];
+    for (line, selection, patterns, subscribed, status) in table {
+        let has = |letter| selection.contains(letter);
+        let expected = List {
+            selection: list::Selection { subscribed: has('s'), special_use: has('u'), recursive: has('r') },
+            patterns: patterns.iter().map(|pattern| Pattern::new(b"", pattern.as_bytes())).collect(),
+            returns: list::Returns { subscribed: subscribed || has('s'), status },
+            extended: true,
+        };
+        assert!(!expected.asks_separator());
+        assert_eq!(body(line), CommandBody::List(expected), "{line:?}");
+    }
+}
+
 #[test]
 fn commands_without_or_with_plain_arguments() {
     let inbox = MailboxName::inbox;
@@ -69,7 +107,9 @@ fn commands_without_or_with_plain_arguments() {
         ("SELECT inbox", CommandBody::Select(select(inbox()))),
         ("SELECT \"inBox\"", CommandBody::Select(select(inbox()))),
         ("EXAMINE {5}\r\nINBOX", CommandBody::Examine(select(inbox()))),
-        ("CREATE Foo/", CommandBody::Create(name("Foo"))),
+        ("CREATE Foo/", CommandBody::Create(Create { mailbox: name("Foo"), uses: vec![] })),
+        ("CREATE Foo (USE ())", CommandBody::Create(Create { mailbox: name("Foo"), uses: vec![] })),
+        ("CREATE Foo (use (\\sent \\Drafts \\Sent))", CommandBody::Create(Create { mailbox: name("Foo"), uses: vec![SpecialUse::Sent, SpecialUse::Drafts] })),
         ("DELETE Entw&APw-rfe", CommandBody::Delete(name("Entwürfe"))),
         ("SUBSCRIBE \"a b\"", CommandBody::Subscribe(name("a b"))),
         ("UNSUBSCRIBE a]b", CommandBody::Unsubscribe(name("a]b"))),
@@ -86,10 +126,11 @@ fn commands_without_or_with_plain_arguments() {
         ("ID NIL", CommandBody::Id(vec![])),
         ("ID ()", CommandBody::Id(vec![])),
         ("ID (\"name\" \"x y\" \"os\" NIL) ", CommandBody::Id(vec![("name".into(), Some("x y".into())), ("os".into(), None)])),
-        ("LIST \"\" \"\"", CommandBody::List(List { pattern: Pattern::new(b"", b"") })),
-        ("LIST a/ %", CommandBody::List(List { pattern: Pattern::new(b"", b"a/%") })),
-        ("LIST a/ /%", CommandBody::List(List { pattern: Pattern::new(b"", b"%") })),
-        ("LSUB \"\" *", CommandBody::Lsub(List { pattern: Pattern::new(b"", b"*") })),
+        ("LIST \"\" \"\"", plain(b"")),
+        ("LIST a/ %", plain(b"a/%")),
+        ("LIST a/ /%", plain(b"%")),
+        ("LSUB \"\" *", CommandBody::Lsub(Pattern::new(b"", b"*"))),
+        ("XLIST \"\" *", CommandBody::Xlist(Pattern::new(b"", b"*"))),
         ("STATUS INBOX (messages UNSEEN MESSAGES)", CommandBody::Status(Status { mailbox: inbox(), items: vec![StatusItem::Messages, StatusItem::Unseen] })),
     ];
     for (line, expected) in table {
@@ -314,7 +355,12 @@ fn who_names_modseqs_wants_them() {
 fn what_is_no_command() {
     let table: &[&str] = &[
         "", " ", "FOO", "NOOP x", "NOOP\0", "UID", "UID NOOP", "SELECT", "SELECT ", "SELECT a b", "SELECT (a)", "SELECT \"a",
-        "SELECT \"a\\b\"", "SELECT \"a\nb\"", "SELECT a\"b", "LIST", "LIST \"\"", "LIST (SUBSCRIBED) \"\" *",
+        "SELECT \"a\\b\"", "SELECT \"a\nb\"", "SELECT a\"b", "LIST", "LIST \"\"", "LIST (FOO) \"\" *", "LIST (SUBSCRIBED \"\" *",
+        "LIST (RECURSIVEMATCH) \"\" *", "LIST (REMOTE RECURSIVEMATCH) \"\" *", "LIST ( SUBSCRIBED) \"\" *", "LIST (SUBSCRIBED)(REMOTE) \"\" *",
+        "LIST \"\" ()", "LIST \"\" (a", "LIST \"\" (a  b)", "LIST \"\" * RETURN", "LIST \"\" * RETURN (FOO)", "LIST \"\" * RETURN (STATUS)",
+        "LIST \"\" * RETURN (STATUS ())", "LIST \"\" * RETURN (SUBSCRIBED) x", "LIST \"\" * FOO (SUBSCRIBED)", "LIST \"\" *  RETURN ()",
+        "LSUB (SUBSCRIBED) \"\" *", "LSUB \"\" (a b)", "XLIST \"\" * RETURN ()",
+        "CREATE x (", "CREATE x ()", "CREATE x (USE)", "CREATE x (USE (\\Sent)", "CREATE x (USE (Sent))", "CREATE x (FOO (\\Sent))", "CREATE x USE (\\Sent)",
         "STATUS x", "STATUS x ()", "STATUS x (FOO)", "STATUS x (UNSEEN", "STATUS x MESSAGES",
         "FETCH", "FETCH 1", "FETCH 0 FLAGS", "FETCH 01 FLAGS", "FETCH 1: FLAGS", "FETCH 1, FLAGS", "FETCH ,1 FLAGS", "FETCH 1;2 FLAGS",
         "FETCH -1 FLAGS", "FETCH 4294967296 FLAGS", "FETCH 99999999999999999999999 FLAGS", "FETCH 1 ()", "FETCH 1 (FLAGS", "FETCH 1 FLAGS)", "FETCH 1 (FAST)",
@@ -355,6 +401,9 @@ fn names_that_cannot_be_are_refused_not_misunderstood() {
     }
     let long = format!("STORE 1 FLAGS (k{})", "x".repeat(64));
     assert!(matches!(parse_whole(long.as_bytes()), Err(Bad::Refused(Code::Limit, _))));
+    for line in ["CREATE x (USE (\\Foo))", "CREATE x (USE (\\Sent \\Foo))"] {
+        assert!(matches!(parse_whole(line.as_bytes()), Err(Bad::Refused(Code::UseAttr, _))), "{line}");
+    }
 }
 
 use crate::Code;
@@ -381,6 +430,7 @@ fn every_list_is_bounded() {
         (format!("LIST \"\" {}", "x".repeat(limits.pattern)), format!("LIST a {}", "x".repeat(limits.pattern))),
     ];
     for (most, more) in table {
+        (format!("LIST \"\" ({})", many("a", limits.pattern)), format!("LIST \"\" ({})", many("a", limits.pattern + 1))),
         assert!(parse_whole(most.as_bytes()).is_ok(), "{:.60}: {:?}", most, parse_whole(most.as_bytes()));
         let got = parse_whole(more.as_bytes());
         assert!(matches!(got, Err(Bad::Syntax(Some(Code::Limit), _))), "{more:.60}: {got:?}");

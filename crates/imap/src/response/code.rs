@@ -51,6 +51,8 @@ pub enum Code {
     UnknownCte,
     /// Sequence number of the first message without `\Seen`.
     Unseen(u32),
+    /// The special use can't be given to the mailbox (RFC 6154 §3).
+    UseAttr,
 }
 
 impl Code {
@@ -123,9 +125,11 @@ impl Code {
             Code::TryCreate => "TRYCREATE",
             Code::Unavailable => "UNAVAILABLE",
             Code::UnknownCte => "UNKNOWN-CTE",
+            Code::UseAttr => "USEATTR",
             _ => return None,
         })
     }
+            Code::UseAttr => "USEATTR",
 }
 
 /// `sequence-set` or `uid-set` in the order given: only runs that ascend by one become ranges, so both sets of a COPYUID expand

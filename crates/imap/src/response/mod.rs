@@ -38,6 +38,7 @@ pub enum Response {
     Enabled(Vec<Text>),
     List(ListLine),
     Lsub(ListLine),
+    Xlist(ListLine),
     Status { mailbox: MailboxName, items: Vec<(StatusItem, u64)> },
     /// `* FLAGS (…)`: every flag the mailbox knows.
     Flags(FlagList),
@@ -161,12 +162,34 @@ pub struct ListLine {
     pub attributes: Vec<Attribute>,
     /// `None`: the empty name, root of the hierarchy.
     pub mailbox: Option<MailboxName>,
+    /// CHILDINFO: criteria that a name below it meets. Only for RECURSIVEMATCH (RFC 5258 §3.5).
+    pub child_info: Vec<Criterion>,
+}
+
+/// A selection option as CHILDINFO repeats it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Criterion {
+    Subscribed,
+    SpecialUse,
+}
+
+impl Criterion {
+    fn name(self) -> &'static str {
+        match self {
+            Criterion::Subscribed => "SUBSCRIBED",
+            Criterion::SpecialUse => "SPECIAL-USE",
+        }
+    }
 }
 
 impl ListLine {
     /// The answer to `LIST "" ""`: only the separator (N-07).
     pub fn separator() -> Self {
-        ListLine { attributes: vec![Attribute::NoSelect], mailbox: None }
+        ListLine { attributes: vec![Attribute::NoSelect], mailbox: None, child_info: Vec::new() }
+    }
+
+    pub fn new(mailbox: MailboxName, attributes: Vec<Attribute>) -> Self {
+        ListLine { attributes, mailbox: Some(mailbox), child_info: Vec::new() }
     }
 }
 
@@ -180,6 +203,7 @@ pub enum Attribute {
     Unmarked,
     HasChildren,
     HasNoChildren,
+    Subscribed,
     Special(mail::SpecialUse),
 }
 
@@ -193,6 +217,7 @@ impl Attribute {
             Attribute::Unmarked => "\\Unmarked",
             Attribute::HasChildren => "\\HasChildren",
             Attribute::HasNoChildren => "\\HasNoChildren",
+            Attribute::Subscribed => "\\Subscribed",
             Attribute::Special(special) => special.flag(),
         }
     }
@@ -265,6 +290,7 @@ impl Response {
             }
             Response::List(line) => line.write("LIST", out),
             Response::Lsub(line) => line.write("LSUB", out),
+            Response::Xlist(line) => line.write("XLIST", out),
             Response::Status { mailbox, items } => write_status(mailbox, items, out),
             Response::Flags(flags) => {
                 out.extend_from_slice(b"FLAGS ");
@@ -326,6 +352,10 @@ impl ListLine {
         match &self.mailbox {
             Some(mailbox) => wire::astring(out, mailbox.to_mutf7().as_bytes()),
             None => out.extend_from_slice(b"\"\""),
+        }
+        if !self.child_info.is_empty() {
+            let criteria: Vec<_> = self.child_info.iter().map(|criterion| format!("\"{}\"", criterion.name())).collect();
+            wire::push(out, format_args!(" (\"CHILDINFO\" ({}))", criteria.join(" ")));
         }
     }
 }

@@ -66,7 +66,7 @@ fn ok(code: Code) -> Response {
 /// Lines, and whether imap-proto knows their kind.
 fn golden() -> Vec<(Response, &'static str, bool)> {
     let validity = UidValidity::new(7).unwrap();
-    let list = |attributes: &[Attribute], mailbox: &str| ListLine { attributes: attributes.to_vec(), mailbox: Some(name(mailbox)) };
+    let list = |attributes: &[Attribute], mailbox: &str| ListLine::new(name(mailbox), attributes.to_vec());
     let copied = [(1, 10), (2, 11), (5, 12), (7, 20)].map(|(from, to)| (uid(from), uid(to))).to_vec();
     let label = flags(Flags::SEEN | Flags::FORWARDED | Flags::from_bits(1 << 16));
     let recent = FlagList { recent: true, ..flags(Flags::FLAGGED) };
@@ -97,6 +97,9 @@ fn golden() -> Vec<(Response, &'static str, bool)> {
         (Response::List(list(&[], "nil")), "* LIST () \"/\" \"nil\"\r\n", true),
         (Response::List(list(&[], "a\"\\*")), "* LIST () \"/\" \"a\\\"\\\\*\"\r\n", true),
         (Response::List(ListLine::separator()), "* LIST (\\Noselect) \"/\" \"\"\r\n", true),
+        (Response::Xlist(list(&[], "a")), "* XLIST () \"/\" a\r\n", false), // Google's own
+        (Response::List(ListLine { child_info: vec![Criterion::Subscribed, Criterion::SpecialUse], ..list(&[Attribute::NonExistent, Attribute::Subscribed], "a") }),
+            "* LIST (\\NonExistent \\Subscribed) \"/\" a (\"CHILDINFO\" (\"SUBSCRIBED\" \"SPECIAL-USE\"))\r\n", false), // RFC 5258 is unknown to it
         (Response::Status { mailbox: name("INBOX"), items: vec![(StatusItem::Messages, 3), (StatusItem::UidNext, 9)] }, "* STATUS INBOX (MESSAGES 3 UIDNEXT 9)\r\n", true),
         (Response::Flags(label.clone()), "* FLAGS (\\Seen $Forwarded $Label1)\r\n", true),
         (Response::Exists(23), "* 23 EXISTS\r\n", true),

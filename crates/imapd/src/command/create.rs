@@ -1,15 +1,28 @@
-//! CREATE — RFC 3501 §6.3.3: with the mailboxes above it that are not there.
+//! CREATE — RFC 3501 §6.3.3: with the mailboxes above it that are not there; with a special use (RFC 6154 §3) that no other has.
 
+use imap::command::Create;
 use imap::{Code, Tagged};
-use mail::MailboxName;
+use mail::{MailboxName, SpecialUse};
 
 use crate::halt::{Halt, Outcome};
 use crate::session::Reader;
 
-pub(super) async fn create(reader: &mut Reader, name: &MailboxName) -> Outcome {
-    nameable(name)?;
-    reader.store().create_mailbox(reader.account(), name, None).await?;
+pub(super) async fn create(reader: &mut Reader, create: &Create) -> Outcome {
+    nameable(&create.mailbox)?;
+    let special = special_use(&create.uses)?;
+    reader.store().create_mailbox(reader.account(), &create.mailbox, special).await?;
     Ok(Tagged::ok("CREATE completed"))
+}
+
+/// \All and \Flagged would show what lies in other mailboxes, which ours do not.
+fn special_use(uses: &[SpecialUse]) -> Result<Option<SpecialUse>, Halt> {
+    let why = match uses {
+        [] => return Ok(None),
+        [SpecialUse::All | SpecialUse::Flagged] => "There are no mailboxes of that kind here",
+        [special] => return Ok(Some(*special)),
+        _ => "A mailbox has one special use here",
+    };
+    Err(Tagged::no(why).code(Code::UseAttr).into())
 }
 
 /// A new mailbox can't have every name: `*` and `%` would make it one that LIST can't ask for, and on disk all elements

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use imap::Tagged;
-use imap::command::{List, Pattern};
+use imap::command::Pattern;
 use imap::response::{Attribute, ListLine, Response};
 use mail::MailboxName;
 
@@ -11,12 +11,12 @@ use super::list::above;
 use crate::halt::Outcome;
 use crate::session::Reader;
 
-pub(super) async fn lsub(reader: &mut Reader, list: &List) -> Outcome {
+pub(super) async fn lsub(reader: &mut Reader, pattern: &Pattern) -> Outcome {
     let mut lines = vec![Response::Lsub(ListLine::separator())];
-    if !list.pattern.asks_separator() {
+    if !pattern.asks_separator() {
         let subscribed = reader.store().subscriptions(reader.account()).await?.into_iter().collect();
-        let line = |(name, attributes)| Response::Lsub(ListLine { attributes, mailbox: Some(name) });
-        lines = lines_of(&subscribed, &list.pattern).into_iter().map(line).collect();
+        let line = |(name, attributes)| Response::Lsub(ListLine::new(name, attributes));
+        lines = lines_of(&subscribed, pattern).into_iter().map(line).collect();
     }
     reader.talk.say_all(lines).await?;
     Ok(Tagged::ok("LSUB completed"))

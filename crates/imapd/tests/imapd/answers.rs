@@ -40,6 +40,7 @@ async fn imap_proto_reads_every_answer() {
             "LIST \"\" *",
             "LSUB \"\" *",
             "STATUS INBOX (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN)",
+            "LIST (SUBSCRIBED) \"\" * RETURN (SPECIAL-USE STATUS (MESSAGES))",
             "CREATE Entw&APw-rfe/Sub",
             "LIST \"\" %",
             "SELECT INBOX",

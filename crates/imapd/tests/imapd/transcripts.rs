@@ -52,6 +52,7 @@ transcripts! {
     c_07_bad_is_not_the_end
     e_01_no_expunge_in_fetch_store_search_by_number
     e_03_commands_run_in_order_and_a_failed_select_leaves_nothing
+    create_special_use
     e_04_expunge_waits_for_a_command_by_number_already_sent
     e_05_store_answers_and_silent_hides_only_its_own_change
     e_07_what_was_expunged_elsewhere_is_left_out
@@ -88,6 +89,7 @@ transcripts! {
     n_11_namespace
     q_01_charsets
     q_02_substrings_of_decoded_text
+    n_13_list_extended
     q_03_days_are_as_written
     q_04_keys_are_joined
     q_07_an_extended_result_is_told_even_of_nothing
@@ -106,3 +108,5 @@ transcripts! {
     select_and_fetch
     uid_expunge_takes_only_these
 }
+    status_of_sizes
+    the_folder_lists_of_real_clients

@@ -13,7 +13,7 @@ struct Create {
 }
 
 impl Store {
-    /// Makes the mailbox `name`, and those above it that are not there. Refused when it is there.
+    /// Makes the mailbox `name`, and those above it that are not there. Refused when it is there, or another one has its use.
     pub async fn create_mailbox(&self, account: AccountId, name: &MailboxName, special: Option<SpecialUse>) -> Result<MailboxId, Error> {
         let alone = self.one_at_a_time().await?;
         let id = self.db().commit(Create { account, name: name.clone(), special }).await?;
@@ -57,6 +57,12 @@ impl Create {
         }
         if super::by_name(tx, self.account, &self.name).await?.is_some() {
             return Err(Refused::MailboxExists(self.name.clone()).into());
+        }
+        if let Some(special) = self.special {
+            let taken = "SELECT 1 FROM mailbox WHERE account_id = ?1 AND special = ?2 LIMIT 1";
+            if !tx.query(taken, &[self.account.into(), special.code().into()]).await?.is_empty() {
+                return Err(Refused::SpecialUseTaken(special).into());
+            }
         }
         let mut above = Vec::new();
         let mut next = self.name.parent();

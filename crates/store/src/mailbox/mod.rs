@@ -9,8 +9,10 @@ mod recent;
 mod rename;
 mod subscribe;
 
+use std::collections::HashMap;
+
 use db::{Error, Tx};
-use mail::{MailboxName, ModSeq, SpecialUse, UidValidity};
+use mail::{Flags, MailboxName, ModSeq, SpecialUse, UidValidity};
 
 use crate::{AccountId, MailboxId, Refused, Store};
 
@@ -89,6 +91,20 @@ impl Store {
     pub async fn mailbox(&self, account: AccountId, name: &MailboxName) -> Result<Option<Mailbox>, Error> {
         let sql = format!("SELECT {COLUMNS} FROM mailbox WHERE account_id = ?1 AND name = ?2");
         self.db().query(&sql, &[account.into(), name.as_str().into()]).await?.first().map(mailbox).transpose()
+    }
+}
+
+impl Store {
+    /// CRLF octets of the messages with \Deleted, of one mailbox or of each that has any. There is no counter of them: it
+    /// reads the rows of the messages.
+    pub async fn deleted_bytes(&self, account: AccountId, mailbox: Option<MailboxId>) -> Result<HashMap<MailboxId, u64>, Error> {
+        let sql = "SELECT p.mailbox_id, CAST(SUM(m.size) AS BIGINT) FROM mailbox b \
+                   JOIN mailbox_message p ON p.account_id = b.account_id AND p.mailbox_id = b.id \
+                   JOIN message m ON m.account_id = p.account_id AND m.id = p.message_id \
+                   WHERE b.account_id = ?1 AND b.deleted > 0 AND (?2 = 0 OR b.id = ?2) AND (p.flags & ?3) <> 0 GROUP BY p.mailbox_id";
+        let deleted = Flags::DELETED.bits() as i64;
+        let rows = self.db().query(sql, &[account.into(), mailbox.map_or(0, MailboxId::get).into(), deleted.into()]).await?;
+        Ok(rows.iter().map(|row| (MailboxId::new(row.int(0)), row.int(1).unsigned_abs())).collect())
     }
 }
 
