@@ -2,11 +2,11 @@
 //! IMAP as spoken by a server, without a socket, file, clock or runtime.
 //!
 //! Implements RFC 3501 (§6 commands, §7 responses, §9 grammar), 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN,
-//! 3691 UNSELECT, 4315 UIDPLUS, 4731 ESEARCH, 4959 SASL-IR, 5032 WITHIN, 5161 ENABLE, 5182 SEARCHRES, 5256 SORT and THREAD,
-//! 5267 §3 ESORT, 5530 response codes, 5957 SORT=DISPLAY, 6154 attributes in LIST, 6851 MOVE, 7162 CONDSTORE and
-//! QRESYNC, 7888 LITERAL-.
-//! Leaves out, so they are unknown commands or items and get `BAD`: UTF8=ACCEPT and IMAP4rev2 after ENABLE,
-//! LIST-EXTENDED, BINARY, MULTIAPPEND, QUOTA, ACL, METADATA.
+//! 3502 MULTIAPPEND, 3691 UNSELECT, 4315 UIDPLUS, 4959 SASL-IR, 5161 ENABLE, 5530 response codes, 6851 MOVE, 7162 CONDSTORE and QRESYNC, 7888
+//! LITERAL- before and LITERAL+ after login; of lists 5258 LIST-EXTENDED, 5819 LIST-STATUS, 6154 SPECIAL-USE and CREATE-SPECIAL-USE, 8438 STATUS=SIZE;
+//! of searches 4731 ESEARCH, 5032 WITHIN, 5182 SEARCHRES, 5256 SORT and THREAD, 5267 §3 ESORT, 5957 SORT=DISPLAY.
+//! Leaves out, so they are unknown commands or items and get `BAD`: UTF8=ACCEPT and IMAP4rev2
+//! after ENABLE, BINARY, QUOTA, ACL, METADATA.
 //!
 //! # Where to look
 //! * [`command`]: what a client can say, one file a command; a [`Command`] that exists is valid, nothing later checks
@@ -33,11 +33,12 @@
 //!   until exactly `length` octets went out, `← Part(FetchItems(items))` for more small items, and
 //!   `← Part(FetchEnd)`. A promise of octets that isn't kept can't be repaired: if the source fails half way,
 //!   `← Close(Bye)`; the session then writes nothing more (it would be read as message data) and closes.
-//! * **APPEND.** `→ Command(Append{mailbox, flags, date, size, ..})`. To refuse: `← Done(Tagged NO)`; the session keeps
+//! * **APPEND.** `→ Command(Append{mailbox, message: {flags, date, size, ..}})`. To refuse: `← Done(Tagged NO)`; the session keeps
 //!   the client's literal, if it is already on its way, from being read as commands. To accept: `← Go(Continue("OK"))`
 //!   (nothing is written if the client doesn't wait for it), then `→ Body(bytes)`… and `→ BodyEnd` once the
 //!   command is whole: commit, `← Done(Tagged OK)`. No answer within the body: if the disk is full, read on and
-//!   say so after `BodyEnd`. A `Reflex` or `Ended` in place of `BodyEnd` drops the draft.
+//!   say so after `BodyEnd`. A `Reflex` or `Ended` in place of `BodyEnd` drops the draft. So may `Command(AppendMore(message))` come:
+//!   this message is whole and another one follows, to be refused or accepted likewise; they are committed together.
 //! * **AUTHENTICATE.** `→ Command(Authenticate{mechanism, initial})`; `← Go(Challenge(bytes))` writes `+ base64`,
 //!   `→ Line(bytes)` is the client's answer, decoded already (`*` and bad base64 come as a `Reflex`).
 //!   Repeat; at last `← Done(Tagged::ok(..).entering(Entering::LoggedIn))`.

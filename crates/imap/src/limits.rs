@@ -11,7 +11,7 @@ pub struct Limits {
     pub command: usize,
     /// Octets of one line of an AUTHENTICATE exchange: RFC 4954 §4 gives 12288 for SMTP; Kerberos tickets need it.
     pub sasl_line: usize,
-    /// Largest `{n+}` outside APPEND: what LITERAL- promises (RFC 7888 §5).
+    /// Largest `{n+}` before login: what LITERAL- promises (RFC 7888 §5). After it LITERAL+ bounds it by the command alone.
     pub unsynchronised_literal: u64,
     /// Literals in one command: a field list or a search needs a handful, each is parsed anew from the start.
     pub literals: usize,

@@ -149,6 +149,11 @@ impl Structure {
         })
     }
 
+    /// Whether a part is `binary`: its octets are no lines (RFC 2045 §2.9), and a change of line ends would spoil it.
+    pub fn has_binary(&self) -> bool {
+        self.root.has_binary()
+    }
+
     /// The packed form for the store's cache; [`from_bytes`](Structure::from_bytes) gives back the same.
     pub fn to_bytes(&self) -> Vec<u8> {
         packed::to_bytes(self)
@@ -188,6 +193,15 @@ impl Part {
     pub fn filename(&self) -> Option<String> {
         let given = self.disposition.as_ref().and_then(|disposition| param(&disposition.params, "filename"));
         given.or_else(|| param(&self.media.params, "name"))
+    }
+
+    fn has_binary(&self) -> bool {
+        let below = match &self.kind {
+            Kind::Leaf => false,
+            Kind::Multipart(parts) => parts.iter().any(Part::has_binary),
+            Kind::Message { part, .. } => part.has_binary(),
+        };
+        below || self.encoding.as_deref() == Some("binary")
     }
 
     /// Part `number` of a message whose root this is: a root that is no multipart is its own part 1.

@@ -113,6 +113,8 @@ pub enum CommandBody {
     Delete(MailboxName),
     Rename(Rename),
     Append(Append),
+    /// In place of `BodyEnd`: the message is whole, and another one of the same APPEND comes.
+    AppendMore(append::Message),
     Idle,
     // selected
     Check,

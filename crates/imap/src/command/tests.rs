@@ -312,18 +312,20 @@ fn append() {
         ("append \"INBOX\" {0+}", Flags::EMPTY, None, 0, false),
         ("APPEND INBOX (\\Seen $Junk) {1}", Flags::SEEN | Flags::JUNK, None, 1, true),
         ("APPEND INBOX () \" 1-Feb-2024 01:00:00 +0100\" {9223372036854775807}", Flags::EMPTY, Some(date), i64::MAX as u64, true),
+        ("APPEND INBOX (\\Seen) ~{9}", Flags::SEEN, None, 9, true),
         ("APPEND {5}\r\nINBOX \"01-Feb-2024 01:00:00 +0100\" {1}", Flags::EMPTY, Some(date), 1, true),
     ];
     for (line, flags, date, size, waits) in table {
         let Ok(Command { body: CommandBody::Append(got), .. }) = parse_open(line) else { panic!("{line}") };
-        assert_eq!((got.mailbox.is_inbox(), got.flags.flags, got.date, got.size, got.waits), (true, flags, date, size, waits), "{line}");
+        assert_eq!((got.mailbox.is_inbox(), got.message.flags.flags, got.message.date, got.message.size), (true, flags, date, size), "{line}");
+        assert_eq!((got.message.waits, got.message.binary), (waits, line.contains('~')), "{line}");
     }
     for line in ["APPEND {5}", "SELECT {0}", "LOGIN {3}\r\njoe {4}", "SEARCH OR TEXT {3}", "FETCH 1 BODY[HEADER.FIELDS (a {3}"] {
         let line = format!("a1 {line}\r\n");
         let logged_in = !line.contains("LOGIN");
         assert_eq!(parse(line.as_bytes(), false, logged_in, &Limits::default()), Err(Bad::NeedsLiteral), "{line}");
     }
-    for line in ["NOOP {3}", "SELECT x {3}", "UID APPEND x {3}", "APPEND x", "APPEND x (\\Seen {3}", "APPEND x \"yesterday\" {3}"] {
+    for line in ["NOOP {3}", "SELECT x {3}", "UID APPEND x {3}", "APPEND x", "APPEND x (\\Seen {3}", "APPEND x \"yesterday\" {3}", "APPEND x ~ {3}"] {
         assert!(matches!(parse_open(line), Err(Bad::Syntax(..))), "{line}");
     }
 }
@@ -399,11 +401,11 @@ fn names_that_cannot_be_are_refused_not_misunderstood() {
     for line in ["SELECT &", "CREATE \"\"", "CREATE ../x", "CREATE a//b", "CREATE /etc", "CREATE ~root", "CREATE \"a\tb\"", "SELECT &AGE-", "SUBSCRIBE {2}\r\na\x07", "CREATE \"gr\u{fc}n\""] {
         assert!(matches!(parse_whole(line.as_bytes()), Err(Bad::Refused(Code::Cannot, _))), "{line}");
     }
-    let long = format!("STORE 1 FLAGS (k{})", "x".repeat(64));
-    assert!(matches!(parse_whole(long.as_bytes()), Err(Bad::Refused(Code::Limit, _))));
     for line in ["CREATE x (USE (\\Foo))", "CREATE x (USE (\\Sent \\Foo))"] {
         assert!(matches!(parse_whole(line.as_bytes()), Err(Bad::Refused(Code::UseAttr, _))), "{line}");
     }
+    let long = format!("STORE 1 FLAGS (k{})", "x".repeat(64));
+    assert!(matches!(parse_whole(long.as_bytes()), Err(Bad::Refused(Code::Limit, _))));
 }
 
 use crate::Code;
@@ -428,9 +430,9 @@ fn every_list_is_bounded() {
         (format!("ID ({})", many("\"a\" \"b\"", limits.id_pairs)), format!("ID ({})", many("\"a\" \"b\"", limits.id_pairs + 1))),
         (format!("ID (\"a\" \"{}\")", "x".repeat(limits.id_value)), format!("ID (\"a\" \"{}\")", "x".repeat(limits.id_value + 1))),
         (format!("LIST \"\" {}", "x".repeat(limits.pattern)), format!("LIST a {}", "x".repeat(limits.pattern))),
+        (format!("LIST \"\" ({})", many("a", limits.pattern)), format!("LIST \"\" ({})", many("a", limits.pattern + 1))),
     ];
     for (most, more) in table {
-        (format!("LIST \"\" ({})", many("a", limits.pattern)), format!("LIST \"\" ({})", many("a", limits.pattern + 1))),
         assert!(parse_whole(most.as_bytes()).is_ok(), "{:.60}: {:?}", most, parse_whole(most.as_bytes()));
         let got = parse_whole(more.as_bytes());
         assert!(matches!(got, Err(Bad::Syntax(Some(Code::Limit), _))), "{more:.60}: {got:?}");

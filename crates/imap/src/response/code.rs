@@ -10,8 +10,8 @@ pub enum Code {
     /// Pops up a window in Outlook at each connection (C-10): sparingly.
     Alert,
     AlreadyExists,
-    /// One message appended: its UIDVALIDITY and UID.
-    AppendUid(UidValidity, Uid),
+    /// Messages appended: UIDVALIDITY and their UIDs, in the order in which they came.
+    AppendUid(UidValidity, Vec<Uid>),
     AuthenticationFailed,
     AuthorizationFailed,
     BadCharset(Vec<Text>),
@@ -63,7 +63,10 @@ impl Code {
             return;
         }
         match self {
-            Code::AppendUid(validity, uid) => wire::push(out, format_args!("APPENDUID {validity} {uid}")),
+            Code::AppendUid(validity, messages) => {
+                wire::push(out, format_args!("APPENDUID {validity} "));
+                runs(messages.iter().map(|uid| uid.get()), out);
+            }
             Code::BadCharset(charsets) => {
                 wire::push(out, format_args!("BADCHARSET ("));
                 for (index, charset) in charsets.iter().enumerate() {
@@ -129,7 +132,6 @@ impl Code {
             _ => return None,
         })
     }
-            Code::UseAttr => "USEATTR",
 }
 
 /// `sequence-set` or `uid-set` in the order given: only runs that ascend by one become ranges, so both sets of a COPYUID expand
@@ -166,11 +168,18 @@ pub struct Announce<'a> {
 
 /// The capability list: only what this crate's grammar knows.
 pub fn capabilities(announce: &Announce<'_>) -> Vec<Text> {
-    let mut names: Vec<Text> = vec!["IMAP4rev1".into(), "ID".into(), "ENABLE".into(), "LITERAL-".into()];
+    // Never both LITERAL- and LITERAL+ (RFC 7888 §5): strangers may not send much unasked.
+    let literal = if announce.logged_in { "LITERAL+" } else { "LITERAL-" };
+    let mut names: Vec<Text> = vec!["IMAP4rev1".into(), "ID".into(), "ENABLE".into(), literal.into()];
     if announce.logged_in {
-        let more = ["IDLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "SPECIAL-USE", "ESEARCH", "SEARCHRES", "WITHIN"];
-        let sorting = ["SORT", "SORT=DISPLAY", "ESORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES"];
-        names.extend(more.into_iter().chain(sorting).map(Text::from));
+        let more = [
+            "IDLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC",
+            "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "CREATE-SPECIAL-USE", "STATUS=SIZE",
+            "MULTIAPPEND",
+            "ESEARCH", "SEARCHRES", "WITHIN",
+            "SORT", "SORT=DISPLAY", "ESORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES",
+        ];
+        names.extend(more.map(Text::from));
         names.push(format!("APPENDLIMIT={}", announce.append_limit).into());
         return names;
     }

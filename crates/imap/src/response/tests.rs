@@ -76,7 +76,8 @@ fn golden() -> Vec<(Response, &'static str, bool)> {
         (Tagged::no("").into(), "a1 NO NO\r\n", true),
         (Tagged::bad("ümlaut\r\nx BYE").into(), "a1 BAD ?mlaut??x BYE\r\n", true),
         (Tagged::no("x").code(Code::TryCreate).into(), "a1 NO [TRYCREATE] x\r\n", true),
-        (Tagged::ok("x").code(Code::AppendUid(validity, uid(3))).into(), "a1 OK [APPENDUID 7 3] x\r\n", true),
+        (Tagged::ok("x").code(Code::AppendUid(validity, vec![uid(3)])).into(), "a1 OK [APPENDUID 7 3] x\r\n", true),
+        (Tagged::ok("x").code(Code::AppendUid(validity, [3, 4, 5, 9].map(uid).to_vec())).into(), "a1 OK [APPENDUID 7 3:5,9] x\r\n", true),
         (Tagged::ok("x").code(Code::CopyUid(validity, copied)).into(), "a1 OK [COPYUID 7 1:2,5,7 10:12,20] x\r\n", true),
         (Tagged::no("x").code(Code::OverQuota).into(), "a1 NO [OVERQUOTA] x\r\n", true),
         (ok(Code::PermanentFlags(flags(Flags::SEEN), true)), "* OK [PERMANENTFLAGS (\\Seen \\*)] x\r\n", true),
@@ -96,10 +97,10 @@ fn golden() -> Vec<(Response, &'static str, bool)> {
         (Response::Lsub(list(&[Attribute::NoSelect], "a b/c")), "* LSUB (\\Noselect) \"/\" \"a b/c\"\r\n", true),
         (Response::List(list(&[], "nil")), "* LIST () \"/\" \"nil\"\r\n", true),
         (Response::List(list(&[], "a\"\\*")), "* LIST () \"/\" \"a\\\"\\\\*\"\r\n", true),
-        (Response::List(ListLine::separator()), "* LIST (\\Noselect) \"/\" \"\"\r\n", true),
         (Response::Xlist(list(&[], "a")), "* XLIST () \"/\" a\r\n", false), // Google's own
         (Response::List(ListLine { child_info: vec![Criterion::Subscribed, Criterion::SpecialUse], ..list(&[Attribute::NonExistent, Attribute::Subscribed], "a") }),
             "* LIST (\\NonExistent \\Subscribed) \"/\" a (\"CHILDINFO\" (\"SUBSCRIBED\" \"SPECIAL-USE\"))\r\n", false), // RFC 5258 is unknown to it
+        (Response::List(ListLine::separator()), "* LIST (\\Noselect) \"/\" \"\"\r\n", true),
         (Response::Status { mailbox: name("INBOX"), items: vec![(StatusItem::Messages, 3), (StatusItem::UidNext, 9)] }, "* STATUS INBOX (MESSAGES 3 UIDNEXT 9)\r\n", true),
         (Response::Flags(label.clone()), "* FLAGS (\\Seen $Forwarded $Label1)\r\n", true),
         (Response::Exists(23), "* 23 EXISTS\r\n", true),
@@ -186,7 +187,7 @@ fn the_independent_reader_understands_what_we_mean() {
 fn codes_with_arguments_are_read_as_codes() {
     let validity = UidValidity::new(7).unwrap();
     let codes = [
-        Code::AppendUid(validity, uid(1)),
+        Code::AppendUid(validity, vec![uid(1)]),
         Code::CopyUid(validity, vec![(uid(1), uid(2)), (uid(2), uid(3))]),
         Code::BadCharset(vec!["US-ASCII".into(), "UTF-8".into()]),
         Code::Capability(vec!["IMAP4rev1".into()]),
@@ -221,7 +222,15 @@ fn the_capability_list() {
     let clear = Announce { mechanisms: &[], login_disabled: true, ..before.clone() };
     assert_eq!(capabilities(&clear).join(" "), "IMAP4rev1 ID ENABLE LITERAL- SASL-IR STARTTLS LOGINDISABLED");
     let after = Announce { logged_in: true, ..before };
-    assert_eq!(capabilities(&after).join(" "), "IMAP4rev1 ID ENABLE LITERAL- IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE CONDSTORE QRESYNC SPECIAL-USE ESEARCH SEARCHRES WITHIN SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES APPENDLIMIT=9");
+    let expected = [
+        "IMAP4rev1 ID ENABLE LITERAL+ IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE CONDSTORE QRESYNC",
+        "LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE",
+        "MULTIAPPEND",
+        "ESEARCH SEARCHRES WITHIN",
+        "SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES",
+        "APPENDLIMIT=9",
+    ];
+    assert_eq!(capabilities(&after).join(" "), expected.join(" "));
 }
 
 #[test]

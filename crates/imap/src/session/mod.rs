@@ -3,7 +3,7 @@
 //! ```text
 //!            ┌─────────────── Done ◄───────────────────────────────────────────┐
 //! Greeting ──┤                                                                 │
-//!            └► Reading ──command──► Running ──Go──► Body ──► Tail ──BodyEnd──► Running
+//!            └► Reading ──command──► Running ──Go──► Body ──► Tail ──BodyEnd, AppendMore──► Running
 //!                │  ▲                  │  ▲ └──Go──► Exchange (SASL, IDLE) ──Line──┘
 //!        literal │  │ Go               │  └─ reflex ─ Skipping (the rest of a refused command)
 //!                ▼  │                  ├─Upgrade─► Upgrading ─► Reading
@@ -16,13 +16,14 @@
 mod assembly;
 mod skip;
 
-use crate::command::{self, Command, CommandBody, Reaction, Reflex, Tag};
-use crate::cursor::Bad;
+use crate::command::{self, Command, CommandBody, Reaction, Reflex, Tag, append};
+use crate::cursor::{Bad, Cursor};
 use crate::response::{Code, Entering, Response, Tagged};
 use crate::{Limits, command::authenticate, command::idle};
 use assembly::{Assembly, Found};
 use bytes::{Bytes, BytesMut};
 use dialogue::{Answer, BareLf, Counted, Dialogue, Ended, Event, Lines, Wants};
+use memchr::memchr;
 use skip::{Skip, Skipped};
 use std::time::{Duration, Instant};
 
@@ -49,10 +50,10 @@ enum State {
     Asking(Assembly, usize),
     /// The handler is at work.
     Running { tag: Option<Tag>, then: Then },
-    /// The message of an APPEND.
-    Body { tag: Option<Tag>, left: Counted },
-    /// What follows the message: the end of the line.
-    Tail { tag: Option<Tag>, tail: Assembly },
+    /// A message of an APPEND.
+    Body { tag: Option<Tag>, left: Counted, content: Content },
+    /// What follows the message: the end of the line, or the announcement of another one.
+    Tail { tag: Option<Tag>, tail: Assembly, content: Content },
     /// The client's lines after a `Go`.
     Exchange { tag: Option<Tag>, kind: Exchange, lines: Lines },
     /// Throwing away the rest of a command; then the refusal, if it wasn't given already.
@@ -66,8 +67,25 @@ enum State {
 #[derive(Clone, Copy)]
 enum Then {
     Nothing,
-    Append { size: u64, waits: bool },
+    Append { size: u64, waits: bool, binary: bool },
     Exchange(Exchange),
+}
+
+impl Then {
+    fn append(message: &append::Message) -> Then {
+        Then::Append { size: message.size, waits: message.waits, binary: message.binary }
+    }
+}
+
+/// What the octets of a message may be, and whether they were (A-05).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// literal8: any.
+    Binary,
+    /// `CHAR8`: no NUL.
+    Text,
+    /// There was a NUL in a `CHAR8`.
+    Spoilt,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -173,7 +191,7 @@ impl Session {
         if assembly.literals() >= self.limits.literals {
             return Err(Bad::limit("Too many literals"));
         }
-        if !waits && size > self.limits.unsynchronised_literal {
+        if !waits && !self.logged_in && size > self.limits.unsynchronised_literal {
             return Err(too_big());
         }
         let size = usize::try_from(size).map_err(|_| too_big())?;
@@ -186,7 +204,7 @@ impl Session {
         let tag = Some(command.tag.clone());
         let then = match &command.body {
             CommandBody::StartTls if self.secured => return self.refuse(tag, Bad::syntax("TLS is active already")),
-            CommandBody::Append(append) => Then::Append { size: append.size, waits: append.waits },
+            CommandBody::Append(append) => Then::append(&append.message),
             CommandBody::Authenticate(_) => Then::Exchange(Exchange::Sasl),
             CommandBody::Idle => Then::Exchange(Exchange::Idle),
             _ => Then::Nothing,
@@ -241,37 +259,62 @@ impl Session {
         }
     }
 
-    fn body(&mut self, tag: Option<Tag>, mut left: Counted, input: &mut BytesMut) -> Heard {
+    fn body(&mut self, tag: Option<Tag>, mut left: Counted, mut content: Content, input: &mut BytesMut) -> Heard {
         if left.left() == 0 {
-            return self.tail(tag, Assembly::default(), input);
+            return self.tail(tag, Assembly::default(), content, input);
         }
         let piece = left.take(input);
         if let Some(piece) = &piece {
             // Slower than this is no upload.
             self.deadline += Duration::from_micros(1_000_000 * piece.len() as u64 / self.limits.append_rate.max(1));
+            if content == Content::Text && memchr(0, piece).is_some() {
+                content = Content::Spoilt;
+            }
         }
-        self.state = State::Body { tag, left };
+        self.state = State::Body { tag, left, content };
         piece.map(Event::Body)
     }
 
-    /// `APPEND` ends with its literal: anything but the end of the line makes it invalid, and nothing is stored.
-    fn tail(&mut self, tag: Option<Tag>, mut tail: Assembly, input: &mut BytesMut) -> Heard {
-        let refusal = Bad::syntax("Nothing expected after the message");
+    /// `APPEND` ends with its messages: anything but the end of the line or one more of them makes it invalid, and nothing is stored.
+    fn tail(&mut self, tag: Option<Tag>, mut tail: Assembly, content: Content, input: &mut BytesMut) -> Heard {
+        let too_long = Bad::syntax("Nothing expected after the message");
         match tail.take(input, self.command_limit()) {
             Found::More => {
-                self.state = State::Tail { tag, tail };
+                self.state = State::Tail { tag, tail, content };
                 None
             }
-            Found::TooLong => self.skip(Skip::line(tail.segment(), self.swallow_limit()), tag, refusal, input),
-            Found::Line if tail.crlf() && tail.line().is_empty() => {
-                self.state = State::Running { tag, then: Then::Nothing };
-                Some(Event::BodyEnd)
-            }
-            Found::Line => match tail.announced() {
-                Some((size, false)) => self.skip(Skip::literal(size, self.swallow_limit()), tag, refusal, input),
-                _ => self.refuse(tag, refusal),
+            Found::TooLong => self.skip(Skip::line(tail.segment(), self.swallow_limit()), tag, too_long, input),
+            Found::Line => match self.after_message(&tail, content) {
+                Ok(None) => {
+                    self.state = State::Running { tag, then: Then::Nothing };
+                    Some(Event::BodyEnd)
+                }
+                Ok(Some(message)) => self.more(tag, message),
+                Err(bad) => match tail.announced() {
+                    Some((size, false)) => self.skip(Skip::literal(size, self.swallow_limit()), tag, bad, input),
+                    _ => self.refuse(tag, bad),
+                },
             },
         }
+    }
+
+    /// What the line behind a message says: nothing, or that another one comes.
+    fn after_message(&self, tail: &Assembly, content: Content) -> Result<Option<append::Message>, Bad> {
+        if content == Content::Spoilt {
+            return Err(Bad::syntax("NUL in the message"));
+        }
+        match tail.crlf() {
+            true if tail.line().is_empty() => Ok(None),
+            true if tail.announced().is_some() => append::parse_more(&mut Cursor::new(tail.text(), false, &self.limits)).map(Some),
+            _ => Err(Bad::syntax("Nothing expected after the message")),
+        }
+    }
+
+    /// Another message of the same APPEND.
+    fn more(&mut self, tag: Option<Tag>, message: append::Message) -> Heard {
+        self.state = State::Running { tag: tag.clone(), then: Then::append(&message) };
+        let tag = tag.unwrap_or_else(|| Tag::constant(NO_TAG));
+        Some(Event::Command(Command { tag, body: CommandBody::AppendMore(message), number_follows: false }))
     }
 
     fn exchange(&mut self, tag: Option<Tag>, kind: Exchange, mut lines: Lines, input: &mut BytesMut) -> Heard {
@@ -302,12 +345,12 @@ impl Session {
                 assembly.expect_literal(size);
                 State::Reading(assembly)
             }
-            State::Running { tag, then: Then::Append { size, waits } } => {
+            State::Running { tag, then: Then::Append { size, waits, binary } } => {
                 if waits {
                     response.write(None, out);
                 }
                 self.deadline = self.patience(now);
-                State::Body { tag, left: Counted::new(size) }
+                State::Body { tag, left: Counted::new(size), content: if binary { Content::Binary } else { Content::Text } }
             }
             State::Running { tag, then: Then::Exchange(kind) } => {
                 response.write(None, out);
@@ -322,7 +365,7 @@ impl Session {
         let state = std::mem::replace(&mut self.state, State::Closed);
         self.enter(response);
         match state {
-            State::Running { tag, then: Then::Append { size, waits: false } } => {
+            State::Running { tag, then: Then::Append { size, waits: false, .. } } => {
                 response.write(tag.as_ref(), out);
                 self.deadline = self.patience(now);
                 self.state = State::Skipping { skip: Skip::literal(size, self.swallow_limit()), refusal: None };
@@ -390,8 +433,8 @@ impl Dialogue for Session {
     fn receive(&mut self, input: &mut BytesMut, now: Instant) -> Heard {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Reading(assembly) => self.read(assembly, input),
-            State::Body { tag, left } => self.body(tag, left, input),
-            State::Tail { tag, tail } => self.tail(tag, tail, input),
+            State::Body { tag, left, content } => self.body(tag, left, content, input),
+            State::Tail { tag, tail, content } => self.tail(tag, tail, content, input),
             State::Exchange { tag, kind, lines } => self.exchange(tag, kind, lines, input),
             State::Skipping { skip, refusal } => {
                 let answered = refusal.is_none();

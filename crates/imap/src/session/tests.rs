@@ -12,6 +12,8 @@ struct Talk {
     /// Messages appended.
     stored: Vec<Vec<u8>>,
     draft: Vec<u8>,
+    /// Messages of the APPEND under way that are whole.
+    drafts: Vec<Vec<u8>>,
     /// Commands, without reflexes.
     heard: Vec<CommandBody>,
     /// Of each, whether a command by number lay behind it.
@@ -37,7 +39,7 @@ impl Talk {
         assert_eq!(&out[..], b"* OK hi\r\n");
         out.clear();
         Talk {
-            session, input: BytesMut::new(), out, stored: vec![], draft: vec![], heard: vec![], follows: vec![], running: None,
+            session, input: BytesMut::new(), out, stored: vec![], draft: vec![], drafts: vec![], heard: vec![], follows: vec![], running: None,
             lines: vec![], refuse_append: false, now, closed: false,
         }
     }
@@ -80,6 +82,7 @@ impl Talk {
             Event::Command(Command { body: CommandBody::Reflex(reflex), .. }) => {
                 if !matches!(reflex.reaction, Reaction::Continue) {
                     self.draft.clear();
+                    self.drafts.clear();
                 }
                 let closes = reflex.closes();
                 self.give(reflex.answer());
@@ -88,6 +91,15 @@ impl Talk {
             Event::Command(Command { body, number_follows, .. }) => {
                 self.follows.push(number_follows);
                 let answer = match &body {
+                    CommandBody::AppendMore(message) if message.size == 0 => {
+                        self.draft.clear();
+                        self.drafts.clear();
+                        Answer::Done(Tagged::no("cancelled").into())
+                    }
+                    CommandBody::AppendMore(_) => {
+                        self.drafts.push(std::mem::take(&mut self.draft));
+                        Answer::Go(Response::Continue("OK".into()))
+                    }
                     CommandBody::Append(_) if self.refuse_append => Answer::Done(Tagged::no("no room").into()),
                     CommandBody::Append(_) => Answer::Go(Response::Continue("OK".into())),
                     CommandBody::Authenticate(_) => Answer::Go(Response::Challenge(vec![])),
@@ -106,6 +118,7 @@ impl Talk {
                 self.draft.extend_from_slice(&piece);
             }
             Event::BodyEnd => {
+                self.stored.append(&mut self.drafts);
                 self.stored.push(std::mem::take(&mut self.draft));
                 self.give(Answer::Done(ok()));
             }
@@ -212,7 +225,7 @@ fn append_streams_its_message() {
         ("a APPEND {5}\r\nINBOX (\\Seen) \" 1-Feb-2024 00:00:00 +0000\" {6}\r\na\r\nb\r\n\r\n", "+ OK\r\n+ OK\r\na OK done\r\n", &["a\r\nb\r\n"]),
         ("a APPEND INBOX {0}\r\n\r\n", "+ OK\r\na OK done\r\n", &[""]),
         ("a APPEND INBOX {6+}\r\n{5+}\r\n\r\nb NOOP\r\n", "a OK done\r\nb OK done\r\n", &["{5+}\r\n"]),
-        ("a APPEND INBOX {3+}\r\nabc {3+}\r\nb X\r\nc NOOP\r\n", "a BAD Nothing expected after the message\r\nc OK done\r\n", &[]),
+        ("a APPEND INBOX {3+}\r\nabc{3+}\r\nb X\r\nc NOOP\r\n", "a BAD One space expected\r\nc OK done\r\n", &[]),
         ("a APPEND INBOX {3+}\r\nabcd\r\nc NOOP\r\n", "a BAD Nothing expected after the message\r\nc OK done\r\n", &[]),
         ("a APPEND INBOX hello\r\n", "a BAD Literal expected\r\n", &[]),
         ("a APPEND INBOX (\\Recent) {3+}\r\nabc\r\nb NOOP\r\n", "a BAD Unknown system flag\r\nb OK done\r\n", &[]),
@@ -221,6 +234,44 @@ fn append_streams_its_message() {
     for (wire, expected, stored) in table {
         check(Talk::logged_in, wire.as_bytes(), expected, |talk| {
             assert!(talk.stored.iter().eq(stored.iter().map(|message| message.as_bytes())), "{:?}", talk.stored);
+        });
+    }
+}
+
+/// RFC 3502: all of them, or none.
+#[test]
+fn append_takes_several_messages() {
+    let table: &[(&str, &str, &[&str])] = &[
+        ("a APPEND x {3}\r\nabc {2}\r\nde\r\nb NOOP\r\n", "+ OK\r\n+ OK\r\na OK done\r\nb OK done\r\n", &["abc", "de"]),
+        ("a APPEND x {3+}\r\nabc (\\Seen) \" 1-Feb-2024 00:00:00 +0000\" {2+}\r\nde ~{1+}\r\nf\r\n", "a OK done\r\n", &["abc", "de", "f"]),
+        // The client thinks better of it.
+        ("a APPEND x {3+}\r\nabc {0}\r\nb NOOP\r\n", "a NO cancelled\r\nb OK done\r\n", &[]),
+        ("a APPEND x {3+}\r\nabc {0+}\r\n {4+}\r\nefgh\r\nb NOOP\r\n", "a NO cancelled\r\nb OK done\r\n", &[]),
+        // What is not another message.
+        ("a APPEND x {3+}\r\nabc x {3+}\r\nb X\r\nc NOOP\r\n", "a BAD Literal expected\r\nc OK done\r\n", &[]),
+        ("a APPEND x {3+}\r\nabc  {3+}\r\nb X\r\nc NOOP\r\n", "a BAD Literal expected\r\nc OK done\r\n", &[]),
+        ("a APPEND x {3+}\r\nabc (\\Frob) {3+}\r\nb X {1+}\r\nx\r\nc NOOP\r\n", "a BAD Unknown system flag\r\nc OK done\r\n", &[]),
+        ("a APPEND x {3+}\r\nabc (\\Seen\r\nc NOOP\r\n", "a BAD Nothing expected after the message\r\nc OK done\r\n", &[]),
+    ];
+    for (wire, expected, stored) in table {
+        check(Talk::logged_in, wire.as_bytes(), expected, |talk| {
+            assert!(talk.stored.iter().eq(stored.iter().map(|message| message.as_bytes())), "{wire:?}: {:?}", talk.stored);
+        });
+    }
+}
+
+#[test]
+fn a_05_a_message_has_no_nul_but_in_a_literal8() {
+    let table: &[(&str, &str, &[&str])] = &[
+        ("a APPEND x {3}\r\na\0c\r\nb NOOP\r\n", "+ OK\r\na BAD NUL in the message\r\nb OK done\r\n", &[]),
+        ("a APPEND x {3+}\r\nab\0 {2+}\r\nde\r\nb NOOP\r\n", "a BAD NUL in the message\r\nb OK done\r\n", &[]),
+        ("a APPEND x {1+}\r\na {3+}\r\nab\0\r\nb NOOP\r\n", "a BAD NUL in the message\r\nb OK done\r\n", &[]),
+        ("a APPEND x ~{3}\r\na\0c\r\nb NOOP\r\n", "+ OK\r\na OK done\r\nb OK done\r\n", &["a\0c"]),
+        ("a SEARCH TEXT ~{3+}\r\na\0c\r\nb NOOP\r\n", "a BAD One space expected\r\nb OK done\r\n", &[]),
+    ];
+    for (wire, expected, stored) in table {
+        check(Talk::logged_in, wire.as_bytes(), expected, |talk| {
+            assert!(talk.stored.iter().eq(stored.iter().map(|message| message.as_bytes())), "{wire:?}: {:?}", talk.stored);
         });
     }
 }
@@ -313,8 +364,13 @@ fn with_the_usual_limits() {
     let mut talk = usual(Talk::logged_in());
     talk.say(format!("a SEARCH {}\r\nb NOOP\r\n", "(".repeat(60_000)).as_bytes());
     assert_eq!(talk.said(), "a BAD [LIMIT] SEARCH is nested too deep\r\nb OK done\r\n");
-    // what LITERAL- allows, and what not
-    for (size, expected) in [(4096, "a OK done\r\nb OK done\r\n"), (4097, "a BAD [TOOBIG] Literal too long\r\nb OK done\r\n")] {
+    // what LITERAL- allows before login, and what LITERAL+ after it
+    for (size, expected) in [(4096, "a OK in\r\nb OK done\r\n"), (4097, "a BAD [TOOBIG] Literal too long\r\nb OK done\r\n")] {
+        let mut talk = usual(Talk::new(true));
+        talk.say(format!("a LOGIN {{{size}+}}\r\n{} y\r\nb NOOP\r\n", "x".repeat(size)).as_bytes());
+        assert_eq!(talk.said(), expected, "{size}");
+    }
+    for (size, expected) in [(60_000, "a OK done\r\nb OK done\r\n"), (70_000, "a BAD [TOOBIG] Literal too long\r\nb OK done\r\n")] {
         let mut talk = usual(Talk::logged_in());
         talk.say(format!("a SEARCH TEXT {{{size}+}}\r\n{}\r\nb NOOP\r\n", "x".repeat(size)).as_bytes());
         assert_eq!(talk.said(), expected, "{size}");
@@ -339,7 +395,7 @@ fn many_literals_are_bounded_together() {
     talk.say(&wire);
     assert_eq!(talk.said(), "a BAD [LIMIT] Too many literals\r\nb OK done\r\n");
     let mut talk = Talk::logged_in();
-    talk.say(format!("a LIST \"\" {{900}}\r\n{} {{900}}\r\n", "x".repeat(900)).as_bytes());
+    talk.say(format!("a LSUB \"\" {{900}}\r\n{} {{900}}\r\n", "x".repeat(900)).as_bytes());
     assert_eq!(talk.said(), "+ OK\r\na BAD Nothing expected after the arguments\r\n");
 }
 
@@ -458,7 +514,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn cuts_change_nothing(wire in "(a (NOOP|X|LOGIN a b|IDLE\r\nDONE|LIST \"\" \\*|APPEND x \\{3\\+?\\}\r\nabc|SEARCH TEXT \\{2\\+?\\}\r\n..|NOOP \\{4\\+\\}\r\n....)\r\n){1,6}", cuts in proptest::collection::vec(1usize..20, 1..20)) {
+    fn cuts_change_nothing(wire in "(a (NOOP|X|LOGIN a b|IDLE\r\nDONE|LIST \"\" \\*|APPEND x \\{3\\+?\\}\r\nabc( ~?\\{2\\+?\\}\r\nde)?|SEARCH TEXT \\{2\\+?\\}\r\n..|NOOP \\{4\\+\\}\r\n....)\r\n){1,6}", cuts in proptest::collection::vec(1usize..20, 1..20)) {
         let mut whole = Talk::logged_in();
         whole.say(wire.as_bytes());
         let mut cut = Talk::logged_in();

@@ -86,6 +86,7 @@ pub(crate) async fn run(reader: &mut Reader, body: CommandBody) -> Result<Option
         C::Sort(sort) => sort::sort(reader, &sort).await,
         C::Thread(thread) => thread::thread(reader, &thread).await,
         C::StartTls | C::Login(_) | C::Authenticate(_) => Err(Tagged::bad("Already logged in").into()),
+        C::AppendMore(_) => Err(Tagged::bad("Not expected here").into()), // APPEND takes it
     };
     tagged.map(Some)
 }

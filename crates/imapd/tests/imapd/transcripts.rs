@@ -35,11 +35,13 @@ macro_rules! transcripts {
 transcripts! {
     a_01_append_is_all_or_nothing
     a_02_append_is_refused_before_the_message
+    a_05_nul_and_eight_bits
     a_06_bare_line_feeds_are_stored_as_crlf
     a_07_copy_is_all_or_nothing
     a_07_move_is_one_step_and_never_doubles
     a_08_a_copy_to_the_same_mailbox_does_not_copy_its_copies
     a_09_append_to_the_selected_mailbox_shows_before_its_answer
+    a_11_several_messages_in_one_append
     b_01_header_fields
     b_02_partial
     b_03_parts
@@ -50,9 +52,9 @@ transcripts! {
     c_05_authenticate
     c_06_failed_logins_end_the_connection
     c_07_bad_is_not_the_end
+    create_special_use
     e_01_no_expunge_in_fetch_store_search_by_number
     e_03_commands_run_in_order_and_a_failed_select_leaves_nothing
-    create_special_use
     e_04_expunge_waits_for_a_command_by_number_already_sent
     e_05_store_answers_and_silent_hides_only_its_own_change
     e_07_what_was_expunged_elsewhere_is_left_out
@@ -87,9 +89,9 @@ transcripts! {
     n_08_lsub_shows_where_a_percent_stopped
     n_09_status
     n_11_namespace
+    n_13_list_extended
     q_01_charsets
     q_02_substrings_of_decoded_text
-    n_13_list_extended
     q_03_days_are_as_written
     q_04_keys_are_joined
     q_07_an_extended_result_is_told_even_of_nothing
@@ -106,7 +108,7 @@ transcripts! {
     s_08_an_unknown_number_is_bad_an_unknown_uid_nothing
     s_09_uid_commands_always_tell_uids
     select_and_fetch
-    uid_expunge_takes_only_these
-}
     status_of_sizes
     the_folder_lists_of_real_clients
+    uid_expunge_takes_only_these
+}
