@@ -199,7 +199,7 @@ mod tests {
     fn only_an_active_account_is_let_in_and_only_its_owner_learns_why_not() {
         let account = |state| {
             let login = Address::parse("alice@example.test").expect("an address");
-            Some(Account { id: AccountId::new(1), login, state, quota_bytes: None, used_bytes: 0, used_messages: 0 })
+            Some(Account { id: AccountId::new(1), login, state, quota_bytes: None, quota_messages: None, used_bytes: 0, used_messages: 0 })
         };
         assert!(verdict(account(State::Active), true).is_ok());
         assert_eq!(verdict(account(State::Disabled), true), Err(Denied::Disabled));

@@ -13,9 +13,12 @@ pub enum Error {
         /// The refusal itself, of the type the step's crate documents.
         what: Arc<dyn Any + Send + Sync>,
     },
-    /// The engine could not: disk full, connection lost, locked by another program. Nothing was changed.
+    /// The engine could not: connection lost, disk broken. Nothing was changed.
     #[error("database: {0}")]
     Engine(String),
+    /// There is no room where the database lies. Nothing was changed.
+    #[error("database: {0}")]
+    Full(String),
     /// The database is held by another program, or all connections are taken: try again.
     #[error("database is busy: {0}")]
     Busy(String),
@@ -71,9 +74,15 @@ impl From<sqlx::Error> for Error {
         match &error {
             sqlx::Error::PoolTimedOut => Error::Busy("no free connection within the time limit; try again".into()),
             sqlx::Error::Database(db) if is_busy(db.code().as_deref().unwrap_or_default()) => Error::Busy(db.message().to_owned()),
+            sqlx::Error::Database(db) if is_full(db.code().as_deref().unwrap_or_default()) => Error::Full(error.to_string()),
             _ => Error::Engine(error.to_string()),
         }
     }
+}
+
+/// Whether an engine's code says that there is no room: SQLite's FULL, PostgreSQL's disk_full.
+fn is_full(code: &str) -> bool {
+    matches!(code, "13" | "53100")
 }
 
 /// Whether an engine's code says that somebody else is in the way. SQLite: BUSY and LOCKED with what they extend to.
@@ -92,6 +101,7 @@ mod tests {
         }
         for code in ["", "13", "10", "1034", "23505", "53100", "57P01"] {
             assert!(!super::is_busy(code), "{code}");
+            assert_eq!(super::is_full(code), matches!(code, "13" | "53100"), "{code}");
         }
     }
 }

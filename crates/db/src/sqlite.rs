@@ -80,6 +80,7 @@ fn cannot_open(path: &Path, error: Error) -> Error {
     match error {
         Error::Busy(text) => Error::Busy(format!("{path}: {text}; end the other program that holds it (`fuser {path}` names it), or try again")),
         Error::Engine(text) => Error::Engine(format!("{path}: {text}; {}", advice(&text))),
+        Error::Full(text) => Error::Full(format!("{path}: {text}; {}", advice(&text))),
         other => other,
     }
 }
@@ -291,7 +292,7 @@ impl Writer {
     }
 
     fn failed(&self, error: Error) -> Error {
-        if matches!(&error, Error::Engine(text) if text.contains("disk is full")) {
+        if matches!(error, Error::Full(_)) {
             self.checkpoints.ask();
         }
         cannot_open(&self.path, error)

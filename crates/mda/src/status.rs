@@ -47,6 +47,7 @@ pub fn of_error(error: &Error) -> Verdict {
     match error {
         Error::Database(error) => match store::refused(error) {
             Some(refused) => of_refusal(refused),
+            None if matches!(error, db::Error::Full(_)) => Deferred(SYSTEM_FULL, "mail system full".into()),
             None => Deferred(SYSTEM, "mail system unavailable".into()),
         },
         Error::Bodies(bodies::Error::Full { .. }) => Deferred(SYSTEM_FULL, "mail system full".into()),

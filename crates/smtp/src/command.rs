@@ -39,6 +39,8 @@ pub struct Decided {
     pub reply: Reply,
     /// The session is over with it.
     pub last: bool,
+    /// A refusal that is not held against the peer (`smtpd_recipient_overshoot_limit`).
+    pub forgiven: bool,
     /// What a peer of another protocol said, printable.
     pub said: Option<String>,
 }

@@ -80,7 +80,7 @@ impl Session {
     fn command(&mut self, state: State, input: &mut BytesMut) -> Option<Event<Command>> {
         if self.errors >= self.settings.limits.errors {
             let reply = Reply::closing(Status(4, 7, 0), &self.settings.host, "Error: too many errors");
-            return self.decide(state, Decided { verb: UNKNOWN, reply, last: true, said: None }, false);
+            return self.decide(state, Decided { verb: UNKNOWN, reply, last: true, forgiven: false, said: None });
         }
         let Some(line) = self.lines.take(input) else {
             self.phase = Phase::Ready(state);
@@ -88,8 +88,8 @@ impl Session {
         };
         match line.fault {
             Some(fault) => {
-                let decided = Decided { verb: UNKNOWN, reply: self.faulty(fault), last: fault == Fault::BareLf, said: None };
-                self.decide(state, decided, false)
+                let decided = Decided { verb: UNKNOWN, reply: self.faulty(fault), last: fault == Fault::BareLf, forgiven: false, said: None };
+                self.decide(state, decided)
             }
             None => self.line(state, &line.text, !input.is_empty()),
         }
@@ -99,15 +99,15 @@ impl Session {
         match verb::parse(line, &self.settings) {
             Ok((name, _)) if name != "AUTH" && line.len() > self.settings.limits.command => {
                 let reply = self.faulty(Fault::TooLong);
-                self.decide(state, Decided { verb: name, reply, last: false, said: None }, false)
+                self.decide(state, Decided { verb: name, reply, last: false, forgiven: false, said: None })
             }
             Ok((name, verb)) if more && self.must_wait(&verb) => {
-                self.decide(state, Decided { verb: name, reply: Reply::OUT_OF_STEP, last: true, said: None }, false)
+                self.decide(state, Decided { verb: name, reply: Reply::OUT_OF_STEP, last: true, forgiven: false, said: None })
             }
             Ok((name, verb)) => self.step(state, name, verb),
             Err(Malformed { verb, reply, last }) => {
                 let said = last.then(|| shown(line, SAID));
-                self.decide(state, Decided { verb, reply, last, said }, false)
+                self.decide(state, Decided { verb, reply, last, forgiven: false, said })
             }
         }
     }
@@ -118,10 +118,10 @@ impl Session {
             self.errors += u32::from(self.junk > self.settings.limits.junk);
         }
         let known = Known { settings: &self.settings, secured: self.secured, authenticated: self.authenticated };
-        let plain = |reply| Decided { verb: name, reply, last: false, said: None };
+        let plain = |reply, forgiven| Decided { verb: name, reply, last: false, forgiven, said: None };
         match state.on(verb, known) {
-            Step::Decided(state, reply) => self.decide(state, plain(reply), false),
-            Step::Forgiven(state, reply) => self.decide(state, plain(reply), true),
+            Step::Decided(state, reply) => self.decide(state, plain(reply, false)),
+            Step::Forgiven(state, reply) => self.decide(state, plain(reply, true)),
             Step::Ask(asked, command) => {
                 self.phase = Phase::Asked(asked);
                 Some(Event::Command(command))
@@ -129,8 +129,8 @@ impl Session {
         }
     }
 
-    fn decide(&mut self, state: State, decided: Decided, forgiven: bool) -> Option<Event<Command>> {
-        self.phase = Phase::Decided { state, forgiven, last: decided.last, times: 1 };
+    fn decide(&mut self, state: State, decided: Decided) -> Option<Event<Command>> {
+        self.phase = Phase::Decided { state, forgiven: decided.forgiven, last: decided.last, times: 1 };
         Some(Event::Command(Command::Decided(decided)))
     }
 
@@ -168,7 +168,7 @@ impl Session {
             Some(fault) => self.faulty(fault),
         };
         let last = line.fault == Some(Fault::BareLf);
-        self.decide(idle(client), Decided { verb: "AUTH", reply, last, said: None }, false)
+        self.decide(idle(client), Decided { verb: "AUTH", reply, last, forgiven: false, said: None })
     }
 
     fn body(&mut self, mut body: Body, input: &mut BytesMut) -> Option<Event<Command>> {
@@ -195,7 +195,7 @@ impl Session {
         let bare = || Reply::new(550, Status(5, 5, 2), format!("{} Error: bare <{what}> received", self.settings.host));
         match if irregular { Some(bare()) } else { body.refusal } {
             Some(reply) => {
-                let decided = Decided { verb: "DATA", reply, last: irregular, said: None };
+                let decided = Decided { verb: "DATA", reply, last: irregular, forgiven: false, said: None };
                 self.phase = Phase::Decided { state: idle(body.client), forgiven: false, last: irregular, times: body.replies };
                 Some(Event::Command(Command::Decided(decided)))
             }

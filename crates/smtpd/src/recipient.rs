@@ -1,6 +1,8 @@
 //! RCPT: who may be a recipient. Judged here and now, so that nothing is taken in that must be bounced.
 //!
-//! In this order: whose domain is it; may this client send there (`access.rs`); is there somebody.
+//! In this order: whose domain is it; may this client send there (`access.rs`); is there somebody; has the mailbox room, for what
+//! SIZE= said (RFC 1870) or for anything. What fills it later, before the end of the message, is no reason to send that back: it
+//! waits in the queue (LMTP: is refused then).
 
 use crate::sender::UNKNOWN_NOW;
 use crate::settings::Role;
@@ -21,8 +23,8 @@ pub struct Recipient {
     pub deliveries: Vec<Delivery>,
 }
 
-/// Judges a recipient when `places` are taken already.
-pub(crate) async fn judge(visit: &Visit, to: &ForwardPath, places: usize) -> Result<Recipient, Reply> {
+/// Judges a recipient of a message of `size` when `places` are taken already.
+pub(crate) async fn judge(visit: &Visit, to: &ForwardPath, size: Option<u64>, places: usize) -> Result<Recipient, Reply> {
     let service = visit.service();
     let address = match to {
         ForwardPath::Postmaster => Address::new("postmaster", &service.settings.smtp.host).map_err(|_| UNKNOWN_NOW)?,
@@ -40,7 +42,42 @@ pub(crate) async fn judge(visit: &Visit, to: &ForwardPath, places: usize) -> Res
     if places.saturating_add(deliveries.len()) > PLACES {
         return Err(Reply::fixed(452, Status(4, 5, 3), "Error: too many recipients"));
     }
+    if let Some(full) = full(&service.store, &deliveries, size.unwrap_or(1)).await.map_err(failed)? {
+        return Err(full.reply(&address));
+    }
     Ok(Recipient { address, deliveries })
+}
+
+/// Why a message finds no room.
+enum Full {
+    /// The owner can make room.
+    Now,
+    /// It is larger than the mailbox may ever be.
+    Always,
+}
+
+impl Full {
+    fn reply(&self, address: &Address) -> Reply {
+        let (code, status, why) = match self {
+            Full::Now => (452, Status(4, 2, 2), "Mailbox is full"),
+            Full::Always => (552, Status(5, 2, 2), "Message is larger than the mailbox may be"),
+        };
+        Reply::new(code, status, format!("<{address}>: Recipient address rejected: {why}"))
+    }
+}
+
+/// Whether no place at all has room: of several, one that is full does not stop the others, and waits in the queue.
+async fn full(store: &store::Store, deliveries: &[Delivery], size: u64) -> Result<Option<Full>, db::Error> {
+    let mut full = None;
+    for delivery in deliveries {
+        let Destination::Mailbox { account, .. } = &delivery.to else { return Ok(None) };
+        let Some(account) = store.account(*account).await? else { return Ok(None) };
+        if account.has_room_for(1, size) {
+            return Ok(None);
+        }
+        full = if account.could_hold(size) { Some(Full::Now) } else { full.or(Some(Full::Always)) };
+    }
+    Ok(full)
 }
 
 /// Whether this client may send to that class of domain.

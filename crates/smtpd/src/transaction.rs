@@ -23,6 +23,8 @@ pub struct Transaction {
     pub client: Client,
     pub from: ReversePath,
     pub body: BodyType,
+    /// What the client says it will send.
+    pub size: Option<u64>,
     pub recipients: Vec<Recipient>,
     pub begun: SystemTime,
 }
@@ -33,7 +35,7 @@ type Outside = Option<Event<Command>>;
 pub(crate) async fn transaction(visit: &mut Visit, client: Client, mail: Mail) -> Result<Outside, Gone> {
     let begun = SystemTime::now();
     let (id, recipients) = (QueueId::generate(begun), Vec::new());
-    let mut transaction = Transaction { id, client, from: mail.from, body: mail.body, recipients, begun };
+    let mut transaction = Transaction { id, client, from: mail.from, body: mail.body, size: mail.size, recipients, begun };
     if let Err(reply) = sender::judge(visit, &transaction.from).await {
         transaction.refuse(visit, "MAIL", None, reply).await?;
         return Ok(visit.next().await);
@@ -51,7 +53,7 @@ pub(crate) async fn transaction(visit: &mut Visit, client: Client, mail: Mail) -
 
 impl Transaction {
     async fn recipient(&mut self, visit: &mut Visit, to: ForwardPath) -> Result<(), Gone> {
-        match recipient::judge(visit, &to, self.places()).await {
+        match recipient::judge(visit, &to, self.size, self.places()).await {
             Ok(recipient) => {
                 if self.recipients.is_empty() {
                     self.log_client(visit);

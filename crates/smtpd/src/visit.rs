@@ -137,7 +137,8 @@ impl Visit {
         } else if decided.last && decided.reply.code() == 421 {
             note!(self, "too many errors after {} from {}", self.verb, self.peer);
         }
-        self.say(decided.answer()).await
+        let held_against = !decided.forgiven;
+        self.tell(decided.answer(), held_against).await
     }
 
     async fn farewell(&mut self, why: Ended) -> Result<(), Gone> {
@@ -171,13 +172,18 @@ impl Visit {
 
     /// Answers, and counts the answer.
     pub async fn say(&mut self, answer: Answer<Reply>) -> Result<(), Gone> {
+        self.tell(answer, true).await
+    }
+
+    /// The same; a refusal that is held against the peer slows down what follows.
+    async fn tell(&mut self, answer: Answer<Reply>, held_against: bool) -> Result<(), Gone> {
         let answer = if self.service.settings.soft_bounce { softened(answer) } else { answer };
         if let Answer::Done(reply) | Answer::Upgrade(reply) | Answer::Close(reply) = &answer {
             let answers_a_command = self.verb != CONNECT && reply.code() != 421;
             if answers_a_command {
                 self.tally.count(self.verb, !reply.is_refusal());
             }
-            if reply.is_refusal() {
+            if reply.is_refusal() && held_against {
                 self.refusals = self.refusals.saturating_add(1);
                 if self.refusals > self.service.settings.soft_errors {
                     tokio::time::sleep(self.service.settings.error_sleep).await;

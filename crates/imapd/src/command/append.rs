@@ -60,7 +60,7 @@ async fn admit(reader: &Reader, mailbox: &MailboxName, message: &Message, messag
     if store.mailbox(account, mailbox).await?.is_none() {
         return Err(no::try_create().into());
     }
-    if store.account(account).await?.is_none_or(|account| !account.has_room_for(octets)) {
+    if store.account(account).await?.is_none_or(|account| !account.has_room_for(messages as u64, octets)) {
         return Err(no::over_quota().into());
     }
     let keywords = store.keyword_flags(account, &message.flags.keywords).await?;

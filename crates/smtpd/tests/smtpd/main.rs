@@ -5,6 +5,7 @@ mod house;
 mod lmtp;
 mod log;
 mod model;
+mod quota;
 mod receiving;
 mod relaying;
 mod submission;

@@ -5,7 +5,7 @@ use super::{Account, State, stored};
 use crate::refused::blame;
 use crate::{AccountId, Refused, Store, ids, mailbox, now_ms};
 
-pub(super) const COLUMNS: &str = "d.id, d.login, d.state, a.quota_bytes, a.used_bytes, a.used_msgs";
+pub(super) const COLUMNS: &str = "d.id, d.login, d.state, a.quota_bytes, a.used_bytes, a.used_msgs, a.quota_msgs";
 pub(super) const TABLES: &str = "account_dir d JOIN account a ON a.id = d.id";
 
 pub(super) fn account(row: &db::Row) -> Result<Account, Error> {
@@ -21,6 +21,7 @@ pub(super) fn account(row: &db::Row) -> Result<Account, Error> {
         quota_bytes: row.opt_int(3).map(i64::unsigned_abs),
         used_bytes: row.int(4).unsigned_abs(),
         used_messages: row.int(5).unsigned_abs(),
+        quota_messages: row.opt_int(6).map(i64::unsigned_abs),
     })
 }
 

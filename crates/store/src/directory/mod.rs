@@ -46,6 +46,8 @@ pub struct Account {
     pub state: State,
     /// CRLF octets it may keep.
     pub quota_bytes: Option<u64>,
+    /// Messages it may keep.
+    pub quota_messages: Option<u64>,
     /// CRLF octets it keeps.
     pub used_bytes: u64,
     /// Messages it keeps.
@@ -53,9 +55,15 @@ pub struct Account {
 }
 
 impl Account {
-    /// Whether `size` octets more fit.
-    pub fn has_room_for(&self, size: u64) -> bool {
-        self.quota_bytes.is_none_or(|most| self.used_bytes.saturating_add(size) <= most)
+    /// Whether so many messages of `size` octets together fit.
+    pub fn has_room_for(&self, messages: u64, size: u64) -> bool {
+        let bytes = self.quota_bytes.is_none_or(|most| self.used_bytes.saturating_add(size) <= most);
+        bytes && self.quota_messages.is_none_or(|most| self.used_messages.saturating_add(messages) <= most)
+    }
+
+    /// Whether one message of `size` octets could lie there if there were no other.
+    pub fn could_hold(&self, size: u64) -> bool {
+        self.quota_bytes.is_none_or(|most| size <= most) && self.quota_messages != Some(0)
     }
 }
 
