@@ -140,6 +140,7 @@ impl CommandBody {
     pub fn enables_condstore(&self) -> bool {
         match self {
             CommandBody::Status(status) => status.items.contains(&StatusItem::HighestModSeq),
+            CommandBody::List(list) => list.returns.status.contains(&StatusItem::HighestModSeq),
             CommandBody::Fetch(fetch) => fetch.items.contains(&fetch::Item::ModSeq),
             CommandBody::Store(store) => store.unchanged_since.is_some(),
             CommandBody::Search(Search { key, .. }) | CommandBody::Sort(Sort { key, .. }) | CommandBody::Thread(Thread { key, .. }) => {
