@@ -10,9 +10,13 @@ pub(super) const BY_NUMBER: [&str; 7] = ["FETCH", "STORE", "SEARCH", "COPY", "MO
 /// Octets that decide: a tag, a space, the longest of the names, a space.
 const LOOK: usize = TAG + 1 + "SEARCH".len() + 1;
 
-/// Whether what lies unread behind a whole command begins with one by number: `tag SP name SP`. Only the begin of its line is
-/// looked at, so it need not be all there and its literals mean nothing; what is not yet to be seen counts as nothing.
+/// Whether what lies unread behind a whole command begins with one by number: `tag SP name SP`. Blank lines before it are nothing.
+/// Only the begin of its line is looked at, so it need not be all there and its literals mean nothing; what is not yet to be seen counts as nothing.
 pub(crate) fn is_by_number(unread: &[u8]) -> bool {
+    let mut unread = unread;
+    while let Some(behind) = unread.strip_prefix(b"\r\n") {
+        unread = behind;
+    }
     let begin = unread.get(..LOOK).unwrap_or(unread);
     let tag = run(begin, is_tag_char).len();
     let Some(rest) = begin.get(tag..).and_then(|rest| rest.strip_prefix(b" ")) else { return false };
@@ -36,6 +40,7 @@ mod tests {
             ("b MOVE 1 Trash\r\n", true),
             ("b SORT (DATE) UTF-8 ALL\r\n", true),
             ("b THREAD REFERENCES UTF-8 ALL\r\n", true),
+            ("\r\n\r\nb FETCH 1 (UID)\r\n", true),
             // Not all there yet: its name decides.
             ("b FETCH 2 (BODY[HEADER.FIE", true),
             ("b SEARCH SUBJECT {400000+}\r\nb", true),
@@ -57,7 +62,7 @@ mod tests {
             (" FETCH 1 (UID)\r\n", false),
             ("b  FETCH 1 (UID)\r\n", false),
             ("+ FETCH 1 (UID)\r\n", false),
-            ("\r\nb FETCH 1 (UID)\r\n", false),
+            ("\n b FETCH 1 (UID)\r\n", false),
             ("b\r\nFETCH 1\r\n", false),
             ("DONE\r\nb FETCH 1\r\n", false),
             ("b FETCH\r\n", false),

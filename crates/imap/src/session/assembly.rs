@@ -70,6 +70,11 @@ impl Assembly {
         self.text.get(self.segment..).unwrap_or_default()
     }
 
+    /// A line with nothing on it, where a command would begin.
+    pub fn is_blank(&self) -> bool {
+        self.text == b"\r\n"
+    }
+
     pub fn crlf(&self) -> bool {
         self.segment().ends_with(b"\r\n")
     }

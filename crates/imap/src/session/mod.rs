@@ -138,6 +138,11 @@ impl Session {
     fn read(&mut self, mut assembly: Assembly, input: &mut BytesMut) -> Heard {
         loop {
             match assembly.take(input, self.command_limit()) {
+                // iOS sends some between its commands. Dovecot says nothing either.
+                Found::Line if assembly.is_blank() => {
+                    assembly = Assembly::default();
+                    continue;
+                }
                 Found::Line => {}
                 Found::More => {
                     self.state = State::Reading(assembly);
