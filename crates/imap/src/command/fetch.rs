@@ -53,6 +53,8 @@ pub enum Item {
     ModSeq,
     Rfc822,
     Rfc822Header,
+    /// In no RFC: `RFC822` that doesn't set `\Seen`. Thunderbird asks for it where it finds no `IMAP4rev1`, and Outlook was seen to.
+    Rfc822Peek,
     Rfc822Text,
     Section { section: Section, peek: bool, partial: Option<Partial> },
 }
@@ -65,7 +67,7 @@ impl Item {
     /// How the answer calls these octets; `None` when the item isn't octets of the message.
     pub fn label(&self) -> Option<Label> {
         match self {
-            Item::Rfc822 => Some(Label::Rfc822),
+            Item::Rfc822 | Item::Rfc822Peek => Some(Label::Rfc822),
             Item::Rfc822Header => Some(Label::Rfc822Header),
             Item::Rfc822Text => Some(Label::Rfc822Text),
             Item::Section { section, partial, .. } => {
@@ -79,7 +81,7 @@ impl Item {
     pub fn octets(&self) -> Option<(Section, Option<Partial>)> {
         let whole = |text| Some((Section { part: Vec::new(), text }, None));
         match self {
-            Item::Rfc822 => whole(SectionText::All),
+            Item::Rfc822 | Item::Rfc822Peek => whole(SectionText::All),
             Item::Rfc822Header => whole(SectionText::Header),
             Item::Rfc822Text => whole(SectionText::Text),
             Item::Section { section, partial, .. } => Some((section.clone(), *partial)),
@@ -200,6 +202,7 @@ fn item(cursor: &mut Cursor) -> Result<Item, Bad> {
         b"MODSEQ" => Item::ModSeq,
         b"RFC822" => Item::Rfc822,
         b"RFC822.HEADER" => Item::Rfc822Header,
+        b"RFC822.PEEK" => Item::Rfc822Peek,
         b"RFC822.TEXT" => Item::Rfc822Text,
         b"BODY" if cursor.peek() != Some(b'[') => Item::Body,
         b"BODY" => bracketed(cursor, false)?,

@@ -151,6 +151,7 @@ fn fetch_item(item: &Item) -> Vec<u8> {
         Item::ModSeq => "MODSEQ",
         Item::Rfc822 => "RFC822",
         Item::Rfc822Header => "RFC822.HEADER",
+        Item::Rfc822Peek => "RFC822.PEEK",
         Item::Rfc822Text => "RFC822.TEXT",
         Item::Section { peek: true, .. } => "BODY.PEEK",
         Item::Section { peek: false, .. } => "BODY",

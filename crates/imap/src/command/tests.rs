@@ -184,6 +184,7 @@ fn fetch() {
         ("FULL", vec![Item::Flags, Item::InternalDate, Item::Size, Item::Envelope, Item::Body]),
         ("(UID FLAGS uid)", vec![Item::Uid, Item::Flags]),
         ("RFC822", vec![Item::Rfc822]),
+        ("(UID rfc822.peek)", vec![Item::Uid, Item::Rfc822Peek]),
         ("(RFC822.HEADER RFC822.TEXT RFC822.SIZE)", vec![Item::Rfc822Header, Item::Rfc822Text, Item::Size]),
         ("(BODY BODYSTRUCTURE)", vec![Item::Body, Item::BodyStructure]),
         ("BODY[]", vec![item(section(&[], SectionText::All), false, None)]),
@@ -201,7 +202,7 @@ fn fetch() {
         let CommandBody::Fetch(got) = body(&format!("UID FETCH 7 {line}")) else { panic!() };
         assert!(got.wants_uid());
     }
-    for (items, sets) in [("BODY[]", true), ("BODY.PEEK[]", false), ("RFC822", true), ("RFC822.TEXT", true), ("RFC822.HEADER", false), ("BODY", false)] {
+    for (items, sets) in [("BODY[]", true), ("BODY.PEEK[]", false), ("RFC822", true), ("RFC822.PEEK", false), ("RFC822.TEXT", true), ("RFC822.HEADER", false), ("BODY", false)] {
         let CommandBody::Fetch(got) = body(&format!("FETCH 1 {items}")) else { panic!() };
         assert_eq!(got.sets_seen(), sets, "{items}");
     }
@@ -493,7 +494,7 @@ fn items() -> impl Strategy<Value = Item> {
     });
     prop_oneof![
         1 => proptest::sample::select(vec![Item::Envelope, Item::Flags, Item::InternalDate, Item::Size, Item::Body,
-            Item::BodyStructure, Item::Uid, Item::ModSeq, Item::Rfc822, Item::Rfc822Header, Item::Rfc822Text]),
+            Item::BodyStructure, Item::Uid, Item::ModSeq, Item::Rfc822, Item::Rfc822Header, Item::Rfc822Peek, Item::Rfc822Text]),
         2 => section,
     ]
 }
