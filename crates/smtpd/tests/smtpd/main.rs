@@ -1,5 +1,6 @@
 //! The daemon over a store, as its clients see it.
 
+mod clients;
 mod endings;
 mod house;
 mod lmtp;
