@@ -50,14 +50,9 @@ async def main():
     lines = ok(await two.uid("fetch", uids, "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])"))
     assert sum(b"Subject: two" in line for line in lines) == 10 and sum(rb"\Seen" in line for line in lines) == 10, lines
 
-    # Away with them: by MOVE where there is one.
+    # Away with them.
     ok(await one.create("Aside"))
-    if one.has_capability("MOVE"):
-        ok(await one.uid("move", uids, "Aside"))
-    else:
-        ok(await one.uid("copy", uids, "Aside"))
-        ok(await one.uid("store", uids, "+FLAGS.SILENT", r"(\Deleted)"))
-        ok(await one.uid("expunge", uids))
+    ok(await one.uid("move", uids, "Aside"))
     await told(waiting, b"EXPUNGE")
     waiting.idle_done()
     await asyncio.wait_for(idle, 60)

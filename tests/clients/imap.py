@@ -61,6 +61,8 @@ for starttls in (False, True):
     assert ok(imap.search(None, "BODY", '"line 39999 of"')) == [b"2"]
     assert ok(imap.search(None, "KEYWORD", "own")) == [b"1"]
     assert ok(imap.search(None, "LARGER", "100000", "SENTSINCE", "1-Jan-1990"))[0] in (b"", b"2")
+    assert ok(imap.sort("(REVERSE SIZE SUBJECT)", "UTF-8", "ALL")) == [b"2 3 1"]
+    assert ok(imap.thread("ORDEREDSUBJECT", "UTF-8", "ALL")) == [b"(1)(2)(3)"]
     ok(imap.store("1", "-FLAGS", "own"))
     assert ok(imap.search(None, "KEYWORD", "own")) == [b""]
 
