@@ -20,6 +20,7 @@ fn mbsync(pair: &Pair) -> Vec<String> {
     fs::write(&configuration, text).expect("a file");
     let said = client::run("mbsync", &["-Dn", "-c", configuration.to_str().expect("UTF-8"), "all"]);
     assert_eq!(said.code, Some(0), "{said:#?}");
+    assert!(!said.out.contains(" BAD "), "{said:#?}");
     changes(&said.out)
 }
 

@@ -21,6 +21,7 @@ fn offlineimap(pair: &Pair) -> Vec<String> {
     fs::write(&configuration, text).expect("a file");
     let said = client::run("offlineimap", &["-c", configuration.to_str().expect("UTF-8"), "-o", "-1", "-d", "imap"]);
     assert_eq!(said.code, Some(0), "{said:#?}");
+    assert!(!said.out.contains(" BAD "), "{said:#?}");
     changes(&said.out)
 }
 

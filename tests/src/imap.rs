@@ -90,10 +90,8 @@ impl Imap {
     #[track_caller]
     pub fn put(&mut self, mailbox: &str, flags: &str, text: &[u8]) {
         self.tag += 1;
-        let command = format!("t{} APPEND \"{mailbox}\" ({flags}) {{{}}}\r\n", self.tag, text.len());
-        let stream = self.stream.get_mut();
-        // All at once: the answer `+` is read, and passed over, with the result.
-        stream.write_all(&[command.as_bytes(), text, b"\r\n"].concat()).expect("a connection");
+        let command = format!("t{} APPEND \"{mailbox}\" ({flags}) {{{}+}}\r\n", self.tag, text.len());
+        self.stream.get_mut().write_all(&[command.as_bytes(), text, b"\r\n"].concat()).expect("a connection");
         self.result(&format!("t{}", self.tag)).unwrap_or_else(|error| panic!("IMAP: {command}: {error}"));
     }
 

@@ -56,6 +56,7 @@ transcripts! {
     client_apple_mail
     client_k9
     client_outlook
+    client_roundcube
     e_01_no_expunge_in_fetch_store_search_by_number
     e_03_commands_run_in_order_and_a_failed_select_leaves_nothing
     e_04_expunge_waits_for_a_command_by_number_already_sent
