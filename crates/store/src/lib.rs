@@ -5,7 +5,7 @@
 //! * Changes are [`db::Step`]s, one file each: [`Deposit`], [`SetFlags`], [`Copy`], [`Move`], [`Expunge`] … They can be committed together
 //!   with steps of the queue; [`Store`]'s methods commit one alone.
 //! * [`settle`]: after the commit, makes files of the bodies and file names of the flags; prunes the log; ends what was cut short.
-//! * `snapshot`: views of large mailboxes in a file each, derived, beside the spool.
+//! * `snapshot`: views of large mailboxes in a file each, derived, beside the spool. [`Shelf`]: what was computed of each message, the same way.
 //! * [`check`]: recounts what the counters say.
 //!
 //! The account is the unit of locking: `account.seq` is raised inside the transaction that uses it and gives message ids
@@ -29,7 +29,7 @@
 //! | renaming a mailbox        | old directory    | yes | yes  | moved, before any mail is placed in it: `todo` |
 //! | deleting a mailbox        | its directory    | no  | yes  | removed, before any of its name is filled      |
 //! | marking an account removed| its home         | yes | no   | erased to the end                              |
-//! | writing a snapshot        | torn             | yes | yes  | ignored: its checksum is wrong                 |
+//! | writing a snapshot, shelf | torn             | yes | yes  | ignored: its checksum is wrong                 |
 
 #![forbid(unsafe_code)]
 
@@ -42,6 +42,7 @@ mod copy;
 mod deposit;
 pub mod directory;
 mod expunge;
+mod facts;
 mod ids;
 mod journal;
 pub mod keyword;
@@ -51,6 +52,7 @@ mod r#move;
 mod refused;
 mod set_flags;
 pub mod settle;
+mod shelf;
 mod snapshot;
 #[cfg(test)]
 mod testing;
@@ -65,13 +67,15 @@ pub use copy::{Copied, Copy};
 pub use deposit::{Deposit, Deposited};
 pub use directory::{Account, Credential, State};
 pub use expunge::{Expunge, Expunged};
+pub use facts::Facts;
 pub use ids::{AccountId, MailboxId, MessageId};
 pub use keyword::Keywords;
 pub use mailbox::Mailbox;
-pub use message::Message;
 pub use r#move::Move;
+pub use message::{Message, READ_ALL};
 pub use refused::{Refused, refused};
 pub use set_flags::{Change, SetFlags, Stored};
+pub use shelf::{Kind, Reading, Shelf};
 pub use view::{Changes, Row, View};
 
 /// The store's tables.
@@ -89,6 +93,7 @@ struct Inner {
     bodies: Bodies,
     bells: bell::Bells,
     views: view::Views,
+    shelves: shelf::Shelves,
     homes: directory::Homes,
     hosted: Arc<directory::Hosted>,
     /// Every body that is due came by this process and was not placed before; see [`settle`].
@@ -106,7 +111,7 @@ impl Store {
             changed.note(keys);
             ringing.ring(keys);
         });
-        let inner = Inner { db, bodies, bells, views: view::Views::default(), homes: directory::Homes::default(), hosted, unplaced: AtomicBool::new(false) };
+        let inner = Inner { db, bodies, bells, views: view::Views::default(), shelves: shelf::Shelves::default(), homes: directory::Homes::default(), hosted, unplaced: AtomicBool::new(false) };
         Store { inner: Arc::new(inner) }
     }
 

@@ -27,6 +27,9 @@ pub struct Message {
     pub uidl: Option<String>,
 }
 
+/// Messages opened at once at most ([`Store::read_all`]).
+pub const READ_ALL: usize = 64;
+
 const COLUMNS: &str = "p.uid, p.message_id, p.flags, p.modseq, m.size, m.internaldate, m.zone, p.savedate, p.uidl";
 const TABLES: &str = "mailbox_message p JOIN message m ON m.account_id = p.account_id AND m.id = p.message_id";
 
@@ -58,6 +61,50 @@ impl Store {
             }
             Err(error) => Err(Error::Engine(error.to_string())),
         }
+    }
+
+    /// Opens the bytes of several messages at once; those that are not there any more are left out. Each that is small is read whole, so
+    /// ask for no more than [`READ_ALL`], and for messages that fit memory together.
+    pub async fn read_all(&self, account: AccountId, mailbox: MailboxId, uids: &[Uid]) -> Result<Vec<(Uid, Result<Reader, Error>)>, Error> {
+        let sql = "WITH v(f, l) AS (VALUES {rows}) SELECT p.uid, p.file, p.file_flags, b.name, m.place IS NULL FROM v CROSS JOIN mailbox_message p \
+                   JOIN message m ON m.account_id = p.account_id AND m.id = p.message_id \
+                   JOIN mailbox b ON b.account_id = p.account_id AND b.id = p.mailbox_id \
+                   WHERE p.account_id = ?1 AND p.mailbox_id = ?2 AND p.uid BETWEEN v.f AND v.l";
+        let rows = self.db().query_rows(sql, &[account.into(), mailbox.into()], &crate::change::ranges(uids)).await?;
+        let mut files = BTreeMap::new();
+        let mut elsewhere = Vec::new();
+        let home = self.home(account).await?;
+        let mut folder = None;
+        for row in &rows {
+            let uid = crate::view::uid(row.int(0))?;
+            if row.int(4) == 0 {
+                elsewhere.push(uid);
+                continue;
+            }
+            if folder.is_none() {
+                let name = mail::MailboxName::new(row.text(3)).map_err(|error| Error::Broken(error.to_string()))?;
+                folder = Some(self.bodies().folder(&home, &name.maildir_dir()).map_err(|error| Error::Engine(error.to_string()))?);
+            }
+            if let Some(folder) = &folder {
+                files.insert(uid, bodies::File { folder: folder.clone(), base: row.text(1).to_owned(), letters: copy::letters(row.int(2)) });
+            }
+        }
+        let (uids, files): (Vec<Uid>, Vec<bodies::File>) = files.into_iter().unzip();
+        let opened = self.bodies().open_files(files).await.map_err(|error| Error::Engine(error.to_string()))?;
+        let mut read = Vec::with_capacity(rows.len());
+        for (uid, opened) in uids.into_iter().zip(opened) {
+            match opened {
+                Err(error) if error.is_vanished() => elsewhere.push(uid),
+                opened => read.push((uid, opened.map_err(|error| Error::Engine(error.to_string())))),
+            }
+        }
+        // Not a file yet, or moved since we looked.
+        for uid in elsewhere {
+            read.extend(self.read(account, mailbox, uid).await.transpose().map(|opened| (uid, opened)));
+        }
+        read.sort_unstable_by_key(|(uid, _)| *uid);
+        read.dedup_by_key(|(uid, _)| *uid);
+        Ok(read)
     }
 
     async fn try_read(&self, account: AccountId, mailbox: MailboxId, uid: Uid) -> Result<Option<Result<Reader, bodies::Error>>, Error> {
@@ -159,8 +206,7 @@ impl Store {
     pub async fn sizes(&self, account: AccountId, mailbox: MailboxId) -> Result<Vec<(Uid, u64, Option<String>)>, Error> {
         let sql = format!("SELECT p.uid, m.size, p.uidl FROM {TABLES} WHERE p.account_id = ?1 AND p.mailbox_id = ?2 ORDER BY p.uid");
         let rows = self.db().query(&sql, &[account.into(), mailbox.into()]).await?;
-        let uid = |row: &db::Row| u32::try_from(row.int(0)).ok().and_then(Uid::new).ok_or_else(|| Error::Broken("a UID out of range".into()));
-        rows.iter().map(|row| Ok((uid(row)?, row.int(1).unsigned_abs(), row.opt_text(2).map(str::to_owned)))).collect()
+        rows.iter().map(|row| Ok((crate::view::uid(row.int(0))?, row.int(1).unsigned_abs(), row.opt_text(2).map(str::to_owned)))).collect()
     }
 }
 

@@ -103,7 +103,7 @@ impl Snapshot {
 }
 
 /// Finds torn and damaged files; not made against somebody who forges them, for whom the database lies beside it.
-fn checksum(bytes: &[u8]) -> u64 {
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mix = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     let sum = words.iter().fold(bytes.len() as u64, |sum, word| mix(sum, u64::from_le_bytes(*word)));
@@ -111,7 +111,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 }
 
 impl Store {
-    fn snapshots(&self, account: AccountId) -> PathBuf {
+    pub(crate) fn snapshots(&self, account: AccountId) -> PathBuf {
         let spool = self.bodies().directories().1;
         spool.parent().unwrap_or(&spool).join("snapshots").join(account.to_string())
     }
@@ -132,10 +132,15 @@ impl Store {
                 && snapshot.modseq <= now.get()
         };
         let Some(snapshot) = read.filter(ours) else { return Ok(None) };
-        let sql = "SELECT at FROM change WHERE account_id = ?1 AND seq = ?2 AND mailbox_id = ?3";
-        let marked = tx.query(sql, &[account.into(), snapshot.mark.seq.into(), snapshot.mark.mailbox.into()]).await?;
-        let same = marked.first().is_some_and(|row| row.int(0) == snapshot.mark.at);
+        let same = self.stands(tx, account, snapshot.mark).await?;
         Ok(Some(snapshot).filter(|_| same))
+    }
+
+    /// Whether a mark is of the account's time line: its change is in the log, as it was.
+    pub(crate) async fn stands(&self, tx: &mut Tx, account: AccountId, mark: Mark) -> Result<bool, Error> {
+        let sql = "SELECT at FROM change WHERE account_id = ?1 AND seq = ?2 AND mailbox_id = ?3";
+        let marked = tx.query(sql, &[account.into(), mark.seq.into(), mark.mailbox.into()]).await?;
+        Ok(marked.first().is_some_and(|row| row.int(0) == mark.at))
     }
 
     /// The mark of the account at this moment.
@@ -180,7 +185,7 @@ impl Store {
             for entry in std::fs::read_dir(&directory)? {
                 let entry = entry?;
                 // One that is just being written is missed by its writer, which only costs its file.
-                if !entry.file_name().to_str().is_some_and(|name| kept.contains(name)) {
+                if !entry.file_name().to_str().is_some_and(|name| is_of(name, &kept)) {
                     std::fs::remove_file(entry.path())?;
                 }
             }
@@ -199,6 +204,12 @@ impl Store {
             tracing::warn!("snapshots of account {account}: {error}");
         }
     }
+}
+
+/// Whether a file is the view (`MAILBOX`) or a shelf (`MAILBOX.KIND`) of one of these mailboxes; others are what a crash left.
+fn is_of(file: &str, mailboxes: &std::collections::HashSet<String>) -> bool {
+    let (mailbox, kind) = file.split_once('.').unwrap_or((file, ""));
+    mailboxes.contains(mailbox) && kind.bytes().all(|byte| byte.is_ascii_lowercase()) && kind != "tmp"
 }
 
 #[cfg(test)]

@@ -187,9 +187,13 @@ async fn load(tx: &mut Tx, account: AccountId, mailbox: MailboxId) -> Result<Vec
 
 /// A row of `uid, message_id, flags, modseq`.
 pub(crate) fn row(row: &db::Row) -> Result<Row, Error> {
-    let uid = u32::try_from(row.int(0)).ok().and_then(Uid::new).ok_or_else(|| Error::Broken(format!("UID {} in the database", row.int(0))))?;
     let flags = Flags::from_bits(row.int(2).unsigned_abs());
-    Ok(Row { uid, id: MessageId::new(row.int(1)), flags, modseq: ModSeq::new(row.int(3).unsigned_abs()) })
+    Ok(Row { uid: uid(row.int(0))?, id: MessageId::new(row.int(1)), flags, modseq: ModSeq::new(row.int(3).unsigned_abs()) })
+}
+
+/// A UID as it stands in the database.
+pub(crate) fn uid(number: i64) -> Result<Uid, Error> {
+    u32::try_from(number).ok().and_then(Uid::new).ok_or_else(|| Error::Broken(format!("UID {number} in the database")))
 }
 
 /// The log since `since` as one, and its last number; None when it does not reach back so far.
