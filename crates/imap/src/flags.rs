@@ -101,8 +101,13 @@ impl FlagNames {
 
     /// Names of the flags set, in the order of their bits; a bit without a name is not shown.
     pub fn of(&self, flags: Flags) -> impl Iterator<Item = &str> {
-        let bits = flags.bits();
-        self.0.iter().enumerate().filter(move |(bit, _)| bits & (1 << bit) != 0).filter_map(|(_, name)| name.as_deref())
+        let mut left = flags.bits();
+        let lowest = std::iter::from_fn(move || {
+            let bit = left.trailing_zeros();
+            left &= left.wrapping_sub(1);
+            (bit < BITS).then_some(bit)
+        });
+        lowest.filter_map(|bit| self.0.get(bit as usize)?.as_deref())
     }
 
     /// Every name there is.

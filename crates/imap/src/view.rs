@@ -194,6 +194,12 @@ impl View {
         if self.told.is_empty() { Chosen::default() } else { Chosen(std::iter::once(0..self.told.len()).collect()) }
     }
 
+    /// The messages of these ascending sequence numbers, as far as there are any.
+    pub fn numbered(&self, numbers: &[u32]) -> Chosen {
+        let index = |number: &u32| (*number as usize).checked_sub(1).filter(|index| *index < self.told.len());
+        Chosen(merged(numbers.iter().filter_map(index).map(|index| index..index + 1).collect()))
+    }
+
     /// The chosen messages with their sequence numbers, ascending.
     pub fn messages<'v>(&'v self, chosen: &'v Chosen) -> impl Iterator<Item = (u32, &'v Message)> {
         let range = |range: &Range<usize>| {

@@ -8,8 +8,8 @@ use std::future::Future;
 
 use tokio::task::JoinHandle;
 
-/// Messages worked on at a time. Each may hold some hundred kilobytes of its body.
-const AHEAD: usize = 4;
+/// Pieces of work at a time: one goes on while the one before is told. Each may hold half a megabyte of bodies.
+const AHEAD: usize = 2;
 
 /// Gives the results in the order of the work.
 pub(crate) struct Ahead<I, T> {

@@ -12,6 +12,7 @@
 //! * `session`: a connection before and after its login; which command runs when, and what is told with its answer.
 //! * `command/`: one file a command. `selected`: the selected mailbox. `no`: refusals and their codes.
 //! * `enabled`: what the client has switched on. `resync`: what happened while it was away.
+//! * `listing`: FETCH of what programs list of whole mailboxes, from shelves. `opened`: bodies, some at a time.
 //! * `octets`: which octets of a message a FETCH section means. `search`: what SEARCH looks at, cheap things first.
 //!
 //! # Invariants
@@ -20,6 +21,8 @@
 //! * No lock and no read transaction is held while an answer waits for the peer: rows are read in chunks
 //!   ([`command::fetch::ROWS`]), bodies in pieces; what is read ahead runs in tasks of its own (`ahead`).
 //! * Memory of a session: its view (32 octets a message), one chunk of rows, one piece of a body, one header
+//!   ([`command::fetch::ROWS`]) or from a shelf, bodies in pieces; what is read ahead runs in tasks of its own (`ahead`).
+//! * Memory of a session: its view (32 bytes a message), one chunk of rows, one piece of a body, one header
 //!   ([`octets::HEADER_LIMIT`]). SEARCH also holds its answer, SORT and THREAD
 //!   what they sort by; a FETCH that sets `\Seen`, the UIDs concerned.
 //! * A refusal of the store becomes a code in one place; its cause goes to the log, never to the peer.
@@ -33,8 +36,10 @@ mod enabled;
 mod flag_names;
 mod halt;
 mod imapd;
+mod listing;
 mod no;
 mod octets;
+mod opened;
 mod resync;
 mod search;
 mod seats;

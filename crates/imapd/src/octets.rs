@@ -67,7 +67,7 @@ pub(crate) fn without_nul(octets: Bytes) -> Bytes {
 }
 
 /// The chosen fields of a header as they came, and the empty line that ends it (B-01).
-pub(crate) async fn fields(reader: &mut Reader, header: &Range<u64>, names: &[String], named: bool, partial: Option<Partial>) -> Result<Bytes, bodies::Error> {
+pub(crate) async fn fields(reader: &mut Reader, header: &Range<u64>, names: &[impl AsRef<str>], named: bool, partial: Option<Partial>) -> Result<Bytes, bodies::Error> {
     let end = header.end.min(header.start.saturating_add(HEADER_LIMIT));
     let octets = reader.read(header.start..end).await?;
     let chosen = chosen(&octets, names, named);
@@ -75,10 +75,11 @@ pub(crate) async fn fields(reader: &mut Reader, header: &Range<u64>, names: &[St
     Ok(Bytes::from(chosen).slice(clipped.start as usize..clipped.end as usize)) // both within the length
 }
 
-fn chosen(octets: &[u8], names: &[String], named: bool) -> Vec<u8> {
-    let mut chosen = Vec::new();
+/// The fields that are named (or those that are not) of a header in memory, and the empty line.
+pub(crate) fn chosen(octets: &[u8], names: &[impl AsRef<str>], named: bool) -> Vec<u8> {
+    let mut chosen = Vec::with_capacity(octets.len().min(HEADER_LIMIT as usize) + 2);
     for field in header::fields(octets) {
-        if names.iter().any(|name| field.is(name)) == named {
+        if names.iter().any(|name| field.is(name.as_ref())) == named {
             let lines = octets.get(field.span.clone()).unwrap_or_default();
             chosen.extend_from_slice(lines);
             if !lines.ends_with(b"\n") {

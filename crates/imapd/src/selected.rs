@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use imap::response::{FlagList, Response};
 use imap::view::{self, Expunge, Form, View};
 use imap::{Code, Condition};
-use mail::{Flags, ModSeq, Uid};
+use mail::{Flags, ModSeq, Uid, UidValidity};
 use store::{AccountId, Keywords, MailboxId, Row, Store};
 use store::view::Since;
 
@@ -14,6 +14,7 @@ use crate::halt::Halt;
 
 pub(crate) struct Selected {
     pub(crate) id: MailboxId,
+    pub(crate) uidvalidity: UidValidity,
     /// EXAMINE.
     pub(crate) read_only: bool,
     pub(crate) view: View,
@@ -61,6 +62,7 @@ impl Selected {
         let message = |row: &Row| view::Message::new(row.uid, row.flags, row.modseq, recent.contains(&row.uid.get().into()));
         Selected {
             id: opened.mailbox.id,
+            uidvalidity: opened.mailbox.uidvalidity,
             read_only,
             view: View::new(opened.rows.iter().map(message), flag_names::of(&opened.keywords)),
             known: opened.modseq,

@@ -6,6 +6,7 @@
 pub mod code;
 pub mod esearch;
 pub mod fetch;
+pub mod lines;
 pub mod structure;
 mod thread;
 pub mod wire;
@@ -13,6 +14,7 @@ pub mod wire;
 pub use code::Code;
 pub use esearch::Esearch;
 pub use fetch::{FetchItem, FetchLine, FlagList, Label};
+pub use lines::FetchLines;
 
 use crate::command::{StatusItem, Tag};
 use bytes::BytesMut;
@@ -50,6 +52,8 @@ pub enum Response {
     Vanished { earlier: bool, uids: Vec<RangeInclusive<u32>> },
     /// A whole FETCH line.
     Fetch(FetchLine),
+    /// Many of them, written already.
+    FetchLines(FetchLines),
     /// `* n FETCH (` and items, left open for literals.
     FetchBegin(FetchLine),
     /// More items of the open line.
@@ -254,6 +258,7 @@ impl Response {
             Response::Bye(code, text) => condition("*", "BYE", code.as_ref(), text, out),
             Response::Batch(responses) => responses.iter().for_each(|response| response.write(tag, out)),
             Response::Esearch(result) => result.write(tag, out),
+            Response::FetchLines(lines) => out.extend_from_slice(lines.octets()),
             Response::FetchBegin(line) => line.begin(out),
             Response::FetchItems(items) => items.iter().for_each(|item| item.write(out, true)),
             Response::FetchLiteral { label, length } => {
@@ -311,7 +316,7 @@ impl Response {
             Response::Id(pairs) => write_id(pairs, out),
             // Each of these is written by `write`.
             Response::Tagged(_) | Response::Condition(_) | Response::Bye(..) | Response::Batch(_) | Response::Esearch(_) => {}
-            Response::FetchBegin(_) | Response::FetchItems(_) | Response::FetchLiteral { .. } | Response::FetchEnd => {}
+            Response::FetchLines(_) | Response::FetchBegin(_) | Response::FetchItems(_) | Response::FetchLiteral { .. } | Response::FetchEnd => {}
             Response::Continue(_) | Response::Challenge(_) => {}
         }
         out.extend_from_slice(b"\r\n");

@@ -13,11 +13,12 @@ use mail::{Flags, Uid};
 use std::sync::Arc;
 use store::{AccountId, Store};
 
-use crate::ahead::Ahead;
 use crate::enabled::Enabled;
 use crate::halt::{Halt, Outcome};
+use crate::listing::Listing;
 use crate::no;
 use crate::octets::{self, Octets};
+use crate::opened::Opened;
 use crate::resync;
 use crate::selected::{Selected, flagged};
 use crate::session::Reader;
@@ -51,7 +52,12 @@ pub(super) async fn fetch(reader: &mut Reader, fetch: &Fetch) -> Outcome {
         true => set_seen(selected, &store, account, &chosen).await?,
         false => Vec::new(),
     };
-    let worst = Fetching::new(fetch, &store, account, selected, &seen, enabled).all(talk, &chosen).await?;
+    let listing = if seen.is_empty() { Listing::of(fetch, &store, account, selected, chosen.len()).await? } else { None };
+    let left = match listing {
+        Some(listing) => selected.view.numbered(&listing.all(talk, &chosen).await?),
+        None => chosen.clone(),
+    };
+    let worst = Fetching::new(fetch, &store, account, selected, &seen, enabled).all(talk, &left).await?;
     told(selected, fetch, &chosen, &seen, enabled);
     Ok(match worst {
         Shown::Unreadable => no::unreadable(),
@@ -138,19 +144,15 @@ impl<'a> Fetching<'a> {
                 }
                 false => Vec::new(),
             };
-            let (account, mailbox) = (self.account, self.selected.id);
-            let to_open: Vec<Uid> = if needs_octets { rows.iter().map(|row| row.row.uid).collect() } else { Vec::new() };
-            let mut opened = Ahead::new(to_open.into_iter().map(|uid| {
-                let store = self.store.clone();
-                async move { store.read(account, mailbox, uid).await }
-            }));
+            let to_open = if needs_octets { &rows[..] } else { &[] };
+            let mut opened = Opened::of(self.store, self.account, self.selected.id, to_open);
             for (seq, message) in some {
                 let row = rows.binary_search_by_key(&message.uid, |row| row.row.uid).ok().and_then(|index| rows.get(index));
                 let shown = match needs_row && row.is_none() {
                     true => Shown::Gone,
                     false => {
-                        let reader = if needs_octets { opened.next().await } else { None };
-                        self.one(talk, seq, message, row, reader.unwrap_or(Ok(None))).await?
+                        let reader = if needs_octets { opened.next(message.uid).await } else { Ok(None) };
+                        self.one(talk, seq, message, row, reader).await?
                     }
                 };
                 worst = worst.max(shown);
@@ -161,7 +163,7 @@ impl<'a> Fetching<'a> {
     }
 
     /// One message. What can't be shown of it stops neither the line that was begun nor the other messages.
-    async fn one(&mut self, talk: &mut Talk, seq: u32, message: &Message, row: Option<&store::Message>, reader: Opened) -> Result<Shown, Halt> {
+    async fn one(&mut self, talk: &mut Talk, seq: u32, message: &Message, row: Option<&store::Message>, reader: Body) -> Result<Shown, Halt> {
         let mut line = Line { seq, uid: message.uid, items: Vec::new(), begun: false, octets: 0 };
         let shown = match self.fill(talk, &mut line, message, row, reader).await {
             Ok(shown) => shown,
@@ -177,7 +179,7 @@ impl<'a> Fetching<'a> {
         Ok(shown)
     }
 
-    async fn fill(&mut self, talk: &mut Talk, line: &mut Line, message: &Message, row: Option<&store::Message>, reader: Opened) -> Result<Shown, Halt> {
+    async fn fill(&mut self, talk: &mut Talk, line: &mut Line, message: &Message, row: Option<&store::Message>, reader: Body) -> Result<Shown, Halt> {
         let mut reader = reader?;
         let mut source = None;
         // A message that was made \Seen shows what it is now, and as any line that the client has not asked for (RFC 7162 §3.2.4).
@@ -341,7 +343,7 @@ struct Line {
 }
 
 /// A message's octets, if it is still there.
-type Opened = Result<Option<bodies::Reader>, db::Error>;
+type Body = Result<Option<bodies::Reader>, db::Error>;
 
 /// Where a message's items come from.
 struct Source {

@@ -5,6 +5,7 @@ mod bodies;
 mod client;
 mod forgotten;
 mod hostile;
+mod listing;
 mod model;
 mod modseq;
 mod recent;

@@ -1,0 +1,71 @@
+//! The bodies of a chunk of messages, opened some at a time and ahead of their turn.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+
+use bodies::Reader;
+use mail::Uid;
+use store::{AccountId, MailboxId, Message, READ_ALL, Store};
+
+use crate::ahead::Ahead;
+
+/// Octets opened at once: small messages are read whole when they are opened, of a large one the first piece.
+const OCTETS: u64 = 512 * 1024;
+
+type Group = Vec<(Uid, Result<Reader, db::Error>)>;
+type Work = Pin<Box<dyn Future<Output = Result<Group, db::Error>> + Send>>;
+
+pub(crate) struct Opened {
+    groups: Ahead<Box<dyn Iterator<Item = Work> + Send>, Result<Group, db::Error>>,
+    /// The group whose turn it is.
+    here: VecDeque<(Uid, Result<Reader, db::Error>)>,
+}
+
+impl Opened {
+    /// Of these messages, ascending.
+    pub(crate) fn of(store: &Store, account: AccountId, mailbox: MailboxId, messages: &[Message]) -> Opened {
+        let store = store.clone();
+        let work = groups(messages).into_iter().map(move |uids| -> Work {
+            let store = store.clone();
+            Box::pin(async move { store.read_all(account, mailbox, &uids).await })
+        });
+        Opened { groups: Ahead::new(Box::new(work)), here: VecDeque::new() }
+    }
+
+    /// The body of a message; ask by ascending UID. None when it is not there any more.
+    pub(crate) async fn next(&mut self, uid: Uid) -> Result<Option<Reader>, db::Error> {
+        loop {
+            while self.here.front().is_some_and(|(first, _)| *first < uid) {
+                self.here.pop_front();
+            }
+            match self.here.pop_front() {
+                Some((first, opened)) if first == uid => return opened.map(Some),
+                Some(later) => {
+                    self.here.push_front(later);
+                    return Ok(None);
+                }
+                None => match self.groups.next().await {
+                    Some(group) => self.here = group?.into(),
+                    None => return Ok(None),
+                },
+            }
+        }
+    }
+}
+
+fn groups(messages: &[Message]) -> Vec<Vec<Uid>> {
+    let mut groups: Vec<Vec<Uid>> = Vec::new();
+    let mut octets = u64::MAX;
+    for message in messages {
+        octets = octets.saturating_add(message.size);
+        match groups.last_mut() {
+            Some(last) if octets <= OCTETS && last.len() < READ_ALL => last.push(message.row.uid),
+            _ => {
+                octets = message.size;
+                groups.push(vec![message.row.uid]);
+            }
+        }
+    }
+    groups
+}
