@@ -62,7 +62,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("rfc2047", "From: =?iso-8859-1?q?Andr=E9?= <a@example.test>\nSubject: =?utf-8?b?R3LDvMOfZQ==?= =?utf-8?q?_aus_K=C3=B6ln?=\n\nbody\n"),
     ("rfc2047-broken", "From: =?iso-8859-1?q?Andr=E9 <a@example.test>\nSubject: =?utf-8?b?R3LDvM?= =?x-unknown?q?abc?= =?utf-8?z?x?= =?utf-8?q?=ZZ?=\nX-Other: =?utf-8?q??= =?utf-8?b?====?=\n\nbody\n"),
     ("rfc2047-split", "From: a@example.test\nSubject: =?utf-8?b?5Lit5pa?=\n =?utf-8?b?H?= =?gb2312?b?1tDOxA==?= =?big5?b?pKSk5Q==?= =?iso-2022-jp?b?GyRCRnxLXBsoQg==?=\n\nbody\n"),
-    ("dates", "From: a@example.test\nSubject: d\nDate: 1 Jan 70 00:00 GMT\n\n"),
+    ("dates", "From: a@example.test\nSubject: d\nDate: 1 Jan 71 00:00 GMT\n\n"),
     ("date-bad", "From: a@example.test\nSubject: d\nDate: yesterday at noon\n\n"),
     ("date-comment", "From: a@example.test\nSubject: d\nDate: Fri, 30 Feb 2024 25:61:61 +9999 (odd)\n\n"),
     ("references", "From: a@example.test\nSubject: Re: [list] Fwd: plain (fwd)\nIn-Reply-To: <1@example.test> (Alice's message of today)\nReferences: <0@x> <1@example.test>\nMessage-ID: <2@example.test>\n\n"),
@@ -195,7 +195,7 @@ pub fn grown(name: String, dice: &mut Dice) -> Message {
     let mut text = String::new();
     for field in FIELDS {
         if !dice.once_in(4) {
-            text.push_str(dice.pick::<&str>(field));
+            text.push_str(dice.pick(field));
             text.push_str("\r\n");
         }
     }
@@ -229,7 +229,7 @@ fn entity(dice: &mut Dice, out: &mut String, depth: usize) {
         }
         _ => {
             let boundary = format!("b{}", dice.roll(3));
-            let subtype = dice.pick::<&str>(&["mixed", "alternative", "digest"]);
+            let subtype = dice.pick(&["mixed", "alternative", "digest"]);
             out.push_str(&format!("Content-Type: multipart/{subtype}; boundary={boundary}\r\n\r\n"));
             for _ in 0..1 + dice.roll(3) {
                 out.push_str(&format!("--{boundary}\r\n"));

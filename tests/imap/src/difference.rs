@@ -189,12 +189,16 @@ pub fn compare(ours: &dyn Server, theirs: &dyn Server, corpus: &[Message]) -> Re
             }
         }
     }
-    let sorts = SORTS.iter().map(|keys| ("SORT", format!("SORT ({keys}) UTF-8 ALL")));
-    let threads = THREADS.iter().map(|by| ("THREAD", format!("THREAD {by} UTF-8 ALL")));
+    // An order is compared where its keys are the same.
+    let differ = |name: &String| found.iter().any(|difference| difference.message == *name && !difference.question.contains("BODY"));
+    let alike: Vec<String> = names.iter().filter(|(_, name)| !differ(name)).map(|(uid, _)| uid.to_string()).collect();
+    let alike = alike.join(",");
+    let sorts = SORTS.iter().map(|keys| ("SORT", format!("SORT ({keys})")));
+    let threads = THREADS.iter().map(|by| ("THREAD", format!("THREAD {by}")));
     for (word, question) in sorts.chain(threads) {
         let capability = question.split(' ').nth(1).filter(|_| word == "THREAD").map_or(word.to_owned(), |by| format!("THREAD={by}"));
         if both(&capability, &ours, &theirs) {
-            let (a, b) = (ours.listed(word, &question, &names)?, theirs.listed(word, &question, &names)?);
+            let (a, b) = (ours.listed(word, &question, &alike, &names)?, theirs.listed(word, &question, &alike, &names)?);
             if a != b {
                 let (ours, theirs) = contrast(&a, &b);
                 found.push(Difference { message: "*".into(), question, ours, theirs });
@@ -299,9 +303,9 @@ impl Asked {
         Ok((found, condition))
     }
 
-    /// The answer to SORT or THREAD, with names for UIDs.
-    fn listed(&mut self, word: &str, question: &str, names: &BTreeMap<u64, String>) -> Result<String> {
-        let (responses, condition) = self.ask(&format!("UID {question}"))?;
+    /// The answer to SORT or THREAD of some UIDs, with names for them.
+    fn listed(&mut self, word: &str, question: &str, uids: &str, names: &BTreeMap<u64, String>) -> Result<String> {
+        let (responses, condition) = self.ask(&format!("UID {question} UTF-8 UID {uids}"))?;
         let mut shown = if condition.is_ok() { String::new() } else { format!("{condition:?}") };
         for response in responses {
             if let Ok(Response::Data(data, values)) = response

@@ -1,5 +1,6 @@
 //! One connection to a server, blocking, with what went over it.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -12,8 +13,6 @@ use crate::response::{Condition, Response};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Octets of a response that the transcript shows.
 const SHOWN: usize = 2000;
-/// Lines of the transcript that are kept.
-const KEPT: usize = 4000;
 
 trait Stream: Read + Write + Send {}
 impl<S: Read + Write + Send> Stream for S {}
@@ -26,6 +25,16 @@ pub struct Connection {
     pub transcript: Vec<String>,
     /// A server of its own that ends with it.
     child: Option<Child>,
+    lies: Lies,
+}
+
+/// What falsifies responses and commands, where a test wants to know that it is noticed.
+#[derive(Default)]
+struct Lies {
+    answers: Option<Box<dyn FnMut(&[u8]) -> Vec<Vec<u8>> + Send>>,
+    commands: Option<Box<dyn FnMut(&[u8]) -> Vec<u8> + Send>>,
+    /// What is said next.
+    waiting: VecDeque<Vec<u8>>,
 }
 
 /// All that answered a command.
@@ -54,15 +63,12 @@ impl Connection {
     }
 
     fn over(stream: Box<dyn Stream>, child: Option<Child>) -> Connection {
-        Connection { stream: BufReader::new(stream), tags: 0, transcript: Vec::new(), child }
+        Connection { stream: BufReader::new(stream), tags: 0, transcript: Vec::new(), child, lies: Lies::default() }
     }
 
     fn note(&mut self, who: char, octets: &[u8]) {
         let shown = &octets[..octets.len().min(SHOWN)];
         let more = if octets.len() > SHOWN { format!(" …{} octets", octets.len()) } else { String::new() };
-        if self.transcript.len() >= KEPT {
-            self.transcript.drain(..KEPT / 2);
-        }
         self.transcript.push(format!("{who}: {}{more}", shown.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'").replace("\\\\", "\\")));
     }
 
@@ -75,14 +81,41 @@ impl Connection {
     /// Sends octets as they are.
     pub fn send(&mut self, octets: &[u8]) -> Result<()> {
         self.note('C', octets.strip_suffix(b"\r\n").unwrap_or(octets));
-        self.stream.get_mut().write_all(octets)
+        match &mut self.lies.commands {
+            Some(lie) => self.stream.get_mut().write_all(&lie(octets)),
+            None => self.stream.get_mut().write_all(octets),
+        }
+    }
+
+    /// From now on each response is what `lie` makes of it.
+    pub fn falsify_answers(&mut self, lie: impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static) {
+        self.lies.answers = Some(Box::new(lie));
+    }
+
+    /// From now on each thing sent is what `lie` makes of it.
+    pub fn falsify_commands(&mut self, lie: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static) {
+        self.lies.commands = Some(Box::new(lie));
     }
 
     /// The next response. What can't be read is an error of the kind `InvalidData`.
     pub fn response(&mut self) -> Result<Response> {
-        let octets = self.octets()?;
+        let octets = self.told()?;
         self.note('S', &octets);
         Response::read(&octets).map_err(|why| Error::new(ErrorKind::InvalidData, format!("malformed: {why}")))
+    }
+
+    /// One response, falsified or not.
+    fn told(&mut self) -> Result<Vec<u8>> {
+        loop {
+            if let Some(octets) = self.lies.waiting.pop_front() {
+                return Ok(octets);
+            }
+            let octets = self.octets()?;
+            match &mut self.lies.answers {
+                Some(lie) => self.lies.waiting.extend(lie(&octets)),
+                None => return Ok(octets),
+            }
+        }
     }
 
     /// One response as it came, with its literals, without its line's end.
