@@ -12,7 +12,7 @@ pub enum Refused {
     /// Another mailbox of the account has that use.
     #[error("another mailbox is the one for {0}")]
     SpecialUseTaken(SpecialUse),
-    /// INBOX can't be deleted or renamed away; a mailbox can't become its own child.
+    /// INBOX can't be deleted; a mailbox can't become its own child.
     #[error("{0}")]
     Cannot(&'static str),
     /// The account may hold no more.

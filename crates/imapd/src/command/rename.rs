@@ -1,4 +1,5 @@
-//! RENAME — RFC 3501 §6.3.5: with all below it; UIDs and subscriptions stay (N-06). INBOX is refused.
+//! RENAME — RFC 3501 §6.3.5: with all below it; UIDs and subscriptions stay (N-06). Of INBOX the messages go,
+//! and it stays.
 
 use imap::Tagged;
 use imap::command::Rename;

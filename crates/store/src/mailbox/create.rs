@@ -6,10 +6,10 @@ use crate::settle::todo;
 use crate::{AccountId, MailboxId, Refused, Store, journal, now_ms};
 
 /// Makes a mailbox and those above it that are not there.
-struct Create {
-    account: AccountId,
-    name: MailboxName,
-    special: Option<SpecialUse>,
+pub(super) struct Create {
+    pub(super) account: AccountId,
+    pub(super) name: MailboxName,
+    pub(super) special: Option<SpecialUse>,
 }
 
 impl Store {

@@ -2,17 +2,36 @@ use db::{BoxFuture, Error, Failed, Locks, Step, Tx};
 use mail::MailboxName;
 
 use super::Mailbox;
+use super::create::Create;
 use crate::refused::blame;
 use crate::settle::todo;
-use crate::{AccountId, Refused, Store, journal};
+use crate::{AccountId, Move, Refused, Store, journal};
 
 impl Store {
     /// Renames a mailbox and those below it; makes those above the new name. Its messages, UIDs and UIDVALIDITY stay.
-    /// Refused for INBOX, for a name that is taken, and for a name below itself.
+    /// Refused for a name that is taken, and for a name below itself.
+    ///
+    /// INBOX itself stays, and so does what is below it: its messages move to a new mailbox (RFC 3501 §6.3.5).
     pub async fn rename_mailbox(&self, account: AccountId, from: &MailboxName, to: &MailboxName) -> Result<(), Error> {
+        if from.is_inbox() {
+            return self.move_inbox(account, to).await;
+        }
         // Bodies that are not files yet would be placed under the old name while it is moved: the lock keeps the settler away.
         let alone = self.one_at_a_time().await?;
         self.db().commit(Rename { account, from: from.clone(), to: to.clone() }).await?;
+        todo::run_account(self, account, &alone).await;
+        Ok(())
+    }
+
+    /// All that INBOX has now, in one transaction with the mailbox that takes it. What comes meanwhile stays in INBOX, whose it is.
+    async fn move_inbox(&self, account: AccountId, to: &MailboxName) -> Result<(), Error> {
+        let alone = self.one_at_a_time().await?;
+        let inbox = self.open(account, &MailboxName::inbox()).await?;
+        let uids = inbox.rows.iter().map(|row| row.uid).collect();
+        let create = Create { account, name: to.clone(), special: None };
+        let r#move = Move::new(self, account, inbox.mailbox.id, uids, to.clone());
+        drop(inbox);
+        self.db().commit((create, r#move)).await?;
         todo::run_account(self, account, &alone).await;
         Ok(())
     }
@@ -73,9 +92,6 @@ impl Rename {
     }
 
     async fn welcome(&self, tx: &mut Tx) -> Result<Mailbox, Error> {
-        if self.from.is_inbox() {
-            return Err(Refused::Cannot("INBOX can't be renamed").into());
-        }
         if self.to.is_under(&self.from) {
             return Err(Refused::Cannot("a mailbox can't be moved below itself").into());
         }
