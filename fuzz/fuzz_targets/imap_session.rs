@@ -33,7 +33,7 @@ fn talk(octets: &[u8], piece: usize) -> (Vec<String>, bytes::BytesMut) {
                     exchange = false;
                     reflex.clone().answer()
                 }
-                CommandBody::Append(_) => Answer::Go(Response::Continue("OK".into())),
+                CommandBody::Append(_) | CommandBody::AppendMore(_) => Answer::Go(Response::Continue("OK".into())),
                 CommandBody::Authenticate(_) => {
                     exchange = true;
                     Answer::Go(Response::Challenge(Vec::new()))

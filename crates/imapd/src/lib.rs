@@ -1,7 +1,7 @@
 #![forbid(unsafe_code)]
 //! The IMAP daemon: what each command means, over the language (`imap`), the store and who is asking (`auth`).
 //!
-//! Implements the meaning of RFC 3501 §6 with 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN, 3502 MULTIAPPEND, 3691 UNSELECT,
+//! Implements the meaning of RFC 3501 §6 with 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN, 3502 MULTIAPPEND, 3516 BINARY, 3691 UNSELECT,
 //! 4315 UIDPLUS, 4959 SASL-IR, 5161 ENABLE, 5530 response codes, 6851 MOVE, 7162 CONDSTORE and QRESYNC, 7888 LITERAL+, 7889 APPENDLIMIT;
 //! of lists 5258 LIST-EXTENDED, 5819 LIST-STATUS, 6154 SPECIAL-USE (in plain LIST too) and CREATE-SPECIAL-USE, 8438 STATUS=SIZE;
 //! of searches 4731 ESEARCH, 5032 WITHIN, 5182 SEARCHRES, 5256 SORT and THREAD, 5267 §3 ESORT, 5957 SORT=DISPLAY.
@@ -13,7 +13,8 @@
 //! * `command/`: one file a command. `selected`: the selected mailbox. `no`: refusals and their codes.
 //! * `enabled`: what the client has switched on. `resync`: what happened while it was away.
 //! * `listing`: FETCH of what programs list of whole mailboxes, from shelves. `opened`: bodies, some at a time.
-//! * `octets`: which octets of a message a FETCH section means. `search`: what SEARCH looks at, cheap things first.
+//! * `octets`: which octets of a message a FETCH section means; `decoded`: those of BINARY. `search`: what SEARCH looks at, cheap
+//!   things first.
 //!
 //! # Invariants
 //! * The view (`imap::View`) changes only when the client is told; the store is asked ([`store::Store::changes`]) before
@@ -33,6 +34,7 @@
 mod ahead;
 mod command;
 mod enabled;
+mod decoded;
 mod flag_names;
 mod halt;
 mod imapd;

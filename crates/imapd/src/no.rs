@@ -44,6 +44,11 @@ pub(crate) fn unreadable() -> Tagged {
     Tagged::no("Some of the messages can't be read").code(Code::Corruption)
 }
 
+/// A part is coded in a way nobody knows (RFC 3516 §4.3).
+pub(crate) fn unknown_encoding() -> Tagged {
+    Tagged::no("Some of the parts have an unknown transfer encoding").code(Code::UnknownCte)
+}
+
 /// Of a body that could not be read or written.
 pub(crate) fn body(error: &bodies::Error) -> Tagged {
     tracing::error!(%error, "a body failed");

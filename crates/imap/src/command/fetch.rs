@@ -1,4 +1,5 @@
-//! FETCH, UID FETCH — RFC 3501 §6.4.5; MODSEQ, CHANGEDSINCE, VANISHED — RFC 7162 §3.1.4, §3.2.6.
+//! FETCH, UID FETCH — RFC 3501 §6.4.5; MODSEQ, CHANGEDSINCE, VANISHED — RFC 7162 §3.1.4, §3.2.6; BINARY — RFC 3516 §4.2; and two items
+//! of RFC 1730 that old clients still ask for.
 //!
 //! ```text
 //! fetch     = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
@@ -6,6 +7,9 @@
 //! fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"
 //! fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] / "UID" / "MODSEQ"
 //!           / "BODY" ["STRUCTURE"] / "BODY" [".PEEK"] section ["<" number "." nz-number ">"]
+//!           / "RFC822.PEEK" / "RFC822.TEXT.PEEK"
+//!           / "BINARY" [".PEEK"] part ["<" number "." nz-number ">"] / "BINARY.SIZE" part
+//! part      = "[" [nz-number *("." nz-number)] "]"
 //! section   = "[" [section-msgtext / (nz-number *("." nz-number) ["." (section-msgtext / "MIME")])] "]"
 //! ```
 
@@ -51,25 +55,30 @@ pub enum Item {
     BodyStructure,
     Uid,
     ModSeq,
-    Rfc822,
+    /// `RFC822`; `RFC822.PEEK`, which Thunderbird asks for where it finds no `IMAP4rev1`, and Outlook was seen to.
+    Rfc822 { peek: bool },
     Rfc822Header,
-    /// In no RFC: `RFC822` that doesn't set `\Seen`. Thunderbird asks for it where it finds no `IMAP4rev1`, and Outlook was seen to.
-    Rfc822Peek,
-    Rfc822Text,
+    /// `RFC822.TEXT`, `RFC822.TEXT.PEEK`.
+    Rfc822Text { peek: bool },
+    /// A part with its transfer encoding undone; the message itself, which has none, if `part` is empty.
+    Binary { part: Vec<u32>, peek: bool, partial: Option<Partial> },
+    /// How many octets that would be.
+    BinarySize { part: Vec<u32> },
     Section { section: Section, peek: bool, partial: Option<Partial> },
 }
 
 impl Item {
     pub fn sets_seen(&self) -> bool {
-        matches!(self, Item::Rfc822 | Item::Rfc822Text | Item::Section { peek: false, .. })
+        use Item::{Binary, Rfc822, Rfc822Text, Section};
+        matches!(self, Rfc822 { peek: false } | Rfc822Text { peek: false } | Section { peek: false, .. } | Binary { peek: false, .. })
     }
 
     /// How the answer calls these octets; `None` when the item isn't octets of the message.
     pub fn label(&self) -> Option<Label> {
         match self {
-            Item::Rfc822 | Item::Rfc822Peek => Some(Label::Rfc822),
+            Item::Rfc822 { .. } => Some(Label::Rfc822),
             Item::Rfc822Header => Some(Label::Rfc822Header),
-            Item::Rfc822Text => Some(Label::Rfc822Text),
+            Item::Rfc822Text { .. } => Some(Label::Rfc822Text),
             Item::Section { section, partial, .. } => {
                 Some(Label::Body { section: section.clone(), origin: partial.map(|partial| partial.origin) })
             }
@@ -77,13 +86,15 @@ impl Item {
         }
     }
 
-    /// The same octets as a section: `RFC822` is `BODY[]`, `RFC822.HEADER` is `BODY.PEEK[HEADER]`.
+    /// The same octets as a section: `RFC822` is `BODY[]`, `RFC822.HEADER` is `BODY.PEEK[HEADER]`; of BINARY those to decode.
     pub fn octets(&self) -> Option<(Section, Option<Partial>)> {
         let whole = |text| Some((Section { part: Vec::new(), text }, None));
         match self {
-            Item::Rfc822 | Item::Rfc822Peek => whole(SectionText::All),
+            Item::Rfc822 { .. } => whole(SectionText::All),
             Item::Rfc822Header => whole(SectionText::Header),
-            Item::Rfc822Text => whole(SectionText::Text),
+            Item::Rfc822Text { .. } => whole(SectionText::Text),
+            Item::Binary { part, partial, .. } => Some((Section { part: part.clone(), text: SectionText::All }, *partial)),
+            Item::BinarySize { part } => Some((Section { part: part.clone(), text: SectionText::All }, None)),
             Item::Section { section, partial, .. } => Some((section.clone(), *partial)),
             _ => None,
         }
@@ -200,10 +211,14 @@ fn item(cursor: &mut Cursor) -> Result<Item, Bad> {
         b"BODYSTRUCTURE" => Item::BodyStructure,
         b"UID" => Item::Uid,
         b"MODSEQ" => Item::ModSeq,
-        b"RFC822" => Item::Rfc822,
+        b"RFC822" => Item::Rfc822 { peek: false },
+        b"RFC822.PEEK" => Item::Rfc822 { peek: true },
         b"RFC822.HEADER" => Item::Rfc822Header,
-        b"RFC822.PEEK" => Item::Rfc822Peek,
-        b"RFC822.TEXT" => Item::Rfc822Text,
+        b"RFC822.TEXT" => Item::Rfc822Text { peek: false },
+        b"RFC822.TEXT.PEEK" => Item::Rfc822Text { peek: true },
+        b"BINARY" => binary(cursor, false)?,
+        b"BINARY.PEEK" => binary(cursor, true)?,
+        b"BINARY.SIZE" => Item::BinarySize { part: bracketed_part(cursor)? },
         b"BODY" if cursor.peek() != Some(b'[') => Item::Body,
         b"BODY" => bracketed(cursor, false)?,
         b"BODY.PEEK" => bracketed(cursor, true)?,
@@ -215,15 +230,34 @@ fn bracketed(cursor: &mut Cursor, peek: bool) -> Result<Item, Bad> {
     cursor.expect(b'[')?;
     let section = section(cursor)?;
     cursor.expect(b']')?;
-    let mut partial = None;
-    if cursor.take(b'<') {
-        let origin = cursor.number()?;
-        cursor.expect(b'.')?;
-        let length = cursor.nz_number()?.get();
-        cursor.expect(b'>')?;
-        partial = Some(Partial { origin, length });
+    Ok(Item::Section { section, peek, partial: partial(cursor)? })
+}
+
+fn partial(cursor: &mut Cursor) -> Result<Option<Partial>, Bad> {
+    if !cursor.take(b'<') {
+        return Ok(None);
     }
-    Ok(Item::Section { section, peek, partial })
+    let origin = cursor.number()?;
+    cursor.expect(b'.')?;
+    let length = cursor.nz_number()?.get();
+    cursor.expect(b'>')?;
+    Ok(Some(Partial { origin, length }))
+}
+
+fn binary(cursor: &mut Cursor, peek: bool) -> Result<Item, Bad> {
+    let part = bracketed_part(cursor)?;
+    Ok(Item::Binary { part, peek, partial: partial(cursor)? })
+}
+
+/// `section-binary`: the number of a part, or nothing.
+fn bracketed_part(cursor: &mut Cursor) -> Result<Vec<u32>, Bad> {
+    cursor.expect(b'[')?;
+    let section = section(cursor)?;
+    cursor.expect(b']')?;
+    match section.text {
+        SectionText::All => Ok(section.part),
+        _ => Err(Bad::syntax("Part number expected")),
+    }
 }
 
 fn section(cursor: &mut Cursor) -> Result<Section, Bad> {

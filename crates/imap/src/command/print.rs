@@ -7,6 +7,7 @@ use super::store::Change;
 use super::thread::Algorithm;
 use super::{CommandBody, Key, Select};
 use crate::FlagArguments;
+use crate::response::Label;
 use mail::MailboxName;
 
 pub fn print(body: &CommandBody) -> Vec<u8> {
@@ -149,15 +150,22 @@ fn fetch_item(item: &Item) -> Vec<u8> {
         Item::BodyStructure => "BODYSTRUCTURE",
         Item::Uid => "UID",
         Item::ModSeq => "MODSEQ",
-        Item::Rfc822 => "RFC822",
+        Item::Rfc822 { peek: false } => "RFC822",
+        Item::Rfc822 { peek: true } => "RFC822.PEEK",
         Item::Rfc822Header => "RFC822.HEADER",
-        Item::Rfc822Peek => "RFC822.PEEK",
-        Item::Rfc822Text => "RFC822.TEXT",
+        Item::Rfc822Text { peek: false } => "RFC822.TEXT",
+        Item::Rfc822Text { peek: true } => "RFC822.TEXT.PEEK",
+        Item::Binary { peek: true, .. } => "BINARY.PEEK",
+        Item::Binary { peek: false, .. } => "BINARY",
+        Item::BinarySize { .. } => "BINARY.SIZE",
         Item::Section { peek: true, .. } => "BODY.PEEK",
         Item::Section { peek: false, .. } => "BODY",
     };
     let mut out = name.as_bytes().to_vec();
-    let Item::Section { section, partial, .. } = item else { return out };
+    if matches!(item.label(), Some(Label::Rfc822 | Label::Rfc822Header | Label::Rfc822Text)) {
+        return out;
+    }
+    let Some((section, partial)) = item.octets() else { return out };
     let mut words: Vec<String> = section.part.iter().map(u32::to_string).collect();
     let fields = match &section.text {
         SectionText::All => None,

@@ -183,9 +183,14 @@ fn fetch() {
         ("all", vec![Item::Flags, Item::InternalDate, Item::Size, Item::Envelope]),
         ("FULL", vec![Item::Flags, Item::InternalDate, Item::Size, Item::Envelope, Item::Body]),
         ("(UID FLAGS uid)", vec![Item::Uid, Item::Flags]),
-        ("RFC822", vec![Item::Rfc822]),
-        ("(UID rfc822.peek)", vec![Item::Uid, Item::Rfc822Peek]),
-        ("(RFC822.HEADER RFC822.TEXT RFC822.SIZE)", vec![Item::Rfc822Header, Item::Rfc822Text, Item::Size]),
+        ("RFC822", vec![Item::Rfc822 { peek: false }]),
+        ("(UID RFC822.SIZE rfc822.peek)", vec![Item::Uid, Item::Size, Item::Rfc822 { peek: true }]),
+        ("(BINARY[1.2] BINARY.PEEK[]<5.10> BINARY.SIZE[3])", vec![
+            Item::Binary { part: vec![1, 2], peek: false, partial: None },
+            Item::Binary { part: vec![], peek: true, partial: Some(Partial { origin: 5, length: 10 }) },
+            Item::BinarySize { part: vec![3] },
+        ]),
+        ("(RFC822.HEADER RFC822.TEXT RFC822.SIZE)", vec![Item::Rfc822Header, Item::Rfc822Text { peek: false }, Item::Size]),
         ("(BODY BODYSTRUCTURE)", vec![Item::Body, Item::BodyStructure]),
         ("BODY[]", vec![item(section(&[], SectionText::All), false, None)]),
         ("body.peek[]<0.65536>", vec![item(section(&[], SectionText::All), true, Some((0, 65536)))]),
@@ -202,7 +207,8 @@ fn fetch() {
         let CommandBody::Fetch(got) = body(&format!("UID FETCH 7 {line}")) else { panic!() };
         assert!(got.wants_uid());
     }
-    for (items, sets) in [("BODY[]", true), ("BODY.PEEK[]", false), ("RFC822", true), ("RFC822.PEEK", false), ("RFC822.TEXT", true), ("RFC822.HEADER", false), ("BODY", false)] {
+    for (items, sets) in [("BODY[]", true), ("BODY.PEEK[]", false), ("RFC822", true), ("RFC822.TEXT", true), ("RFC822.HEADER", false), ("BODY", false), ("RFC822.PEEK", false),
+        ("RFC822.TEXT.PEEK", false), ("BINARY[1]", true), ("BINARY.PEEK[1]", false), ("BINARY.SIZE[1]", false)] {
         let CommandBody::Fetch(got) = body(&format!("FETCH 1 {items}")) else { panic!() };
         assert_eq!(got.sets_seen(), sets, "{items}");
     }
@@ -378,6 +384,7 @@ fn what_is_no_command() {
         "STORE 1 FLAGS", "STORE 1 FLAGS (\\Recent)", "STORE 1 FLAGS (\\Foo)", "STORE 1 FLAGS (\\*)", "STORE 1 *FLAGS ()", "STORE 1 FLAGS.LOUD ()", "STORE 1 FLAGS (a b", "STORE 1 FLAGS (a)b",
         "COPY 1", "COPY x y", "SEARCH", "SEARCH ", "SEARCH ()", "SEARCH (ALL", "SEARCH ALL)", "SEARCH FOO", "SEARCH NOT", "SEARCH OR ALL", "SEARCH TEXT",
         "SEARCH ON 30-Feb-2024", "SEARCH ON 29-Feb-2023", "SEARCH ON 1-Foo-2024", "SEARCH ON 1-Jan-24", "SEARCH ON +1-Jan-2024", "SEARCH LARGER -1", "SEARCH LARGER x",
+        "FETCH 1 BINARY", "FETCH 1 BINARY[TEXT]", "FETCH 1 BINARY[1.MIME]", "FETCH 1 BINARY.SIZE[1]<0.5>", "FETCH 1 BINARY[1]<5>", "FETCH 1 RFC822.HEADER.PEEK",
         "SEARCH CHARSET UTF-8", "SEARCH ALL  ALL", "SEARCH RETURN", "SEARCH RETURN ()", "SEARCH RETURN ALL ALL", "SEARCH RETURN (ALL)", "SEARCH RETURN (ALL)ALL", "SEARCH RETURN (ALL MIN",
         "SEARCH RETURN (ALLMIN) ALL", "SEARCH RETURN (FOO) ALL", "SEARCH RETURN ( ALL) ALL", "SEARCH RETURN (ALL ) ALL", "SEARCH CHARSET UTF-8 RETURN (ALL) ALL",
         "SEARCH $1", "SEARCH $,1", "SEARCH 1,$", "FETCH $:* FLAGS", "SEARCH OLDER 0", "SEARCH OLDER -1", "SEARCH YOUNGER", "SEARCH YOUNGER 4294967296", "SELECT x (QRESYNC (1 2 $))",
@@ -494,7 +501,12 @@ fn items() -> impl Strategy<Value = Item> {
     });
     prop_oneof![
         1 => proptest::sample::select(vec![Item::Envelope, Item::Flags, Item::InternalDate, Item::Size, Item::Body,
-            Item::BodyStructure, Item::Uid, Item::ModSeq, Item::Rfc822, Item::Rfc822Header, Item::Rfc822Peek, Item::Rfc822Text]),
+            Item::BodyStructure, Item::Uid, Item::ModSeq, Item::Rfc822 { peek: false }, Item::Rfc822 { peek: true }, Item::Rfc822Header,
+            Item::Rfc822Text { peek: false }, Item::Rfc822Text { peek: true }]),
+        1 => (vec(1u32..9, 0..4), any::<bool>(), proptest::option::of((any::<u32>(), 1..=u32::MAX))).prop_map(|(part, peek, partial)| {
+            Item::Binary { part, peek, partial: partial.map(|(origin, length)| Partial { origin, length }) }
+        }),
+        1 => vec(1u32..9, 0..4).prop_map(|part| Item::BinarySize { part }),
         2 => section,
     ]
 }

@@ -27,6 +27,8 @@ pub enum FetchItem {
     /// Without extension data.
     Body(Arc<Structure>),
     BodyStructure(Arc<Structure>),
+    /// `BINARY.SIZE[part] n`
+    BinarySize(Vec<u32>, u64),
     /// Octets that are at hand; see [`super::Response::FetchLiteral`] for those that are streamed.
     /// `None`: NIL.
     Octets(Label, Option<Bytes>),
@@ -40,6 +42,8 @@ pub enum Label {
     Rfc822,
     Rfc822Header,
     Rfc822Text,
+    /// `BINARY[part]<origin>`; with a NUL among the octets they are a literal8 (RFC 3516 §4.3).
+    Binary { part: Vec<u32>, origin: Option<u32>, has_nul: bool },
 }
 
 /// Flags to be shown, with the names of an account's keywords.
@@ -127,9 +131,15 @@ impl FetchItem {
                 out.extend_from_slice(b"BODYSTRUCTURE ");
                 structure::body(out, &structure.root, true);
             }
+            FetchItem::BinarySize(part, size) => {
+                out.extend_from_slice(b"BINARY.SIZE");
+                bracketed(part, out);
+                wire::push(out, format_args!(" {size}"));
+            }
             FetchItem::Octets(label, octets) => {
                 label.write(out);
                 out.extend_from_slice(b" ");
+                out.extend_from_slice(if octets.is_some() { label.tilde() } else { b"" });
                 match octets {
                     Some(octets) => wire::literal(out, octets),
                     None => out.extend_from_slice(b"NIL"),
@@ -148,21 +158,45 @@ impl Label {
             Label::Body { section, origin } => {
                 out.extend_from_slice(b"BODY");
                 section.write(out);
-                if let Some(origin) = origin {
-                    wire::push(out, format_args!("<{origin}>"));
-                }
+                write_origin(*origin, out);
+            }
+            Label::Binary { part, origin, .. } => {
+                out.extend_from_slice(b"BINARY");
+                bracketed(part, out);
+                write_origin(*origin, out);
             }
         }
+    }
+
+    /// What makes of a literal a literal8.
+    pub(super) fn tilde(&self) -> &'static [u8] {
+        if matches!(self, Label::Binary { has_nul: true, .. }) { b"~" } else { b"" }
+    }
+}
+
+fn write_origin(origin: Option<u32>, out: &mut BytesMut) {
+    if let Some(origin) = origin {
+        wire::push(out, format_args!("<{origin}>"));
+    }
+}
+
+fn bracketed(part: &[u32], out: &mut BytesMut) {
+    out.extend_from_slice(b"[");
+    write_part(part, out);
+    out.extend_from_slice(b"]");
+}
+
+fn write_part(part: &[u32], out: &mut BytesMut) {
+    for (index, number) in part.iter().enumerate() {
+        let dot = if index > 0 { "." } else { "" };
+        wire::push(out, format_args!("{dot}{number}"));
     }
 }
 
 impl Section {
     fn write(&self, out: &mut BytesMut) {
         out.extend_from_slice(b"[");
-        for (index, number) in self.part.iter().enumerate() {
-            let dot = if index > 0 { "." } else { "" };
-            wire::push(out, format_args!("{dot}{number}"));
-        }
+        write_part(&self.part, out);
         let (name, fields) = match &self.text {
             SectionText::All => ("", None),
             SectionText::Header => ("HEADER", None),

@@ -264,7 +264,9 @@ impl Response {
             Response::FetchLiteral { label, length } => {
                 out.extend_from_slice(b" ");
                 label.write(out);
-                wire::push(out, format_args!(" {{{length}}}\r\n"));
+                out.extend_from_slice(b" ");
+                out.extend_from_slice(label.tilde());
+                wire::push(out, format_args!("{{{length}}}\r\n"));
             }
             Response::FetchEnd => out.extend_from_slice(b")\r\n"),
             Response::Continue(text) => {

@@ -59,6 +59,10 @@ fn found(options: &str, uid: bool, found: &[u32]) -> Response {
     Response::Esearch(Esearch::new(returns, uid, found.to_vec()))
 }
 
+fn binary(part: &[u32], origin: Option<u32>, has_nul: bool, octets: &'static str) -> FetchItem {
+    FetchItem::Octets(Label::Binary { part: part.to_vec(), origin, has_nul }, Some(Bytes::from_static(octets.as_bytes())))
+}
+
 fn ok(code: Code) -> Response {
     Condition::ok(Some(code), "x").into()
 }
@@ -151,6 +155,8 @@ fn golden() -> Vec<(Response, &'static str, bool)> {
     ]
 }
 
+        (fetch(vec![FetchItem::BinarySize(vec![1, 2], 7), binary(&[1], None, false, "ab"), binary(&[], Some(3), true, "a\0")]),
+            "* 12 FETCH (BINARY.SIZE[1.2] 7 BINARY[1] {2}\r\nab BINARY[]<3> ~{2}\r\na\0)\r\n", false), // RFC 3516 is unknown to it
 #[test]
 fn golden_lines() {
     for (response, expected, readable) in golden() {

@@ -1,4 +1,4 @@
-//! FETCH, UID FETCH — RFC 3501 §6.4.5; CHANGEDSINCE, VANISHED — RFC 7162 §3.1.4, §3.2.6.
+//! FETCH, UID FETCH — RFC 3501 §6.4.5; CHANGEDSINCE, VANISHED — RFC 7162 §3.1.4, §3.2.6; BINARY — RFC 3516.
 //!
 //! Messages go out as they are read: rows in chunks of [`ROWS`], small bodies inside their line, others as a literal in
 //! pieces. What a client asked of a message that was expunged elsewhere is left out (E-07).
@@ -13,6 +13,7 @@ use mail::{Flags, Uid};
 use std::sync::Arc;
 use store::{AccountId, Store};
 
+use crate::decoded::{self, Coded};
 use crate::enabled::Enabled;
 use crate::halt::{Halt, Outcome};
 use crate::listing::Listing;
@@ -61,6 +62,7 @@ pub(super) async fn fetch(reader: &mut Reader, fetch: &Fetch) -> Outcome {
     told(selected, fetch, &chosen, &seen, enabled);
     Ok(match worst {
         Shown::Unreadable => no::unreadable(),
+        Shown::Undecodable => no::unknown_encoding(),
         Shown::Gone if !fetch.uid => no::expunged(),
         Shown::Gone | Shown::Whole => Tagged::ok("FETCH completed"),
     })
@@ -95,6 +97,8 @@ enum Shown {
     Whole,
     /// Expunged elsewhere.
     Gone,
+    /// BINARY of a part whose transfer encoding nobody knows.
+    Undecodable,
     /// Its file is missing or broken: the operator's to mend, and no reason to withhold the others.
     Unreadable,
 }
@@ -210,8 +214,9 @@ impl<'a> Fetching<'a> {
                         source = Source::open(self, item, row, reader.take()).await?;
                     }
                     let Some(source) = &mut source else { return Ok(Shown::Gone) };
-                    if self.read_item(talk, line, item, source).await? == Shown::Gone {
-                        return Ok(Shown::Gone);
+                    match self.read_item(talk, line, item, source).await? {
+                        Shown::Whole => {}
+                        shown => return Ok(shown),
                     }
                 }
             }
@@ -232,6 +237,16 @@ impl<'a> Fetching<'a> {
             (Item::Body, Some(structure)) => line.items.push(FetchItem::Body(structure)),
             (Item::BodyStructure, Some(structure)) => line.items.push(FetchItem::BodyStructure(structure)),
             (Item::Envelope | Item::Body | Item::BodyStructure, None) => return Ok(Shown::Gone),
+            (Item::Binary { part, partial, .. }, structure) => {
+                let Some(coded) = decoded::locate(part, structure.as_deref(), source.size) else { return Ok(Shown::Undecodable) };
+                let Some(reader) = &mut source.reader else { return Ok(Shown::Gone) };
+                self.decoded(talk, line, part, coded, *partial, reader).await?;
+            }
+            (Item::BinarySize { part }, structure) => {
+                let Some(coded) = decoded::locate(part, structure.as_deref(), source.size) else { return Ok(Shown::Undecodable) };
+                let Some(reader) = &mut source.reader else { return Ok(Shown::Gone) };
+                line.items.push(FetchItem::BinarySize(part.clone(), coded.measure(None, reader).await?.size));
+            }
             (item, structure) => {
                 let (Some(label), Some((section, partial))) = (item.label(), item.octets()) else { return Ok(Shown::Whole) };
                 let found = match structure {
@@ -283,6 +298,31 @@ impl<'a> Fetching<'a> {
             let Some(piece) = reader.chunk().await.map_err(|error| torn(&error))? else { return Err(Halt::Torn) };
             left = left.saturating_sub(piece.len() as u64);
             talk.chunk(octets::without_nul(piece)).await?;
+        }
+        Ok(())
+    }
+
+    /// A part decoded, likewise. It is gone through twice if it is long: its size stands before it.
+    async fn decoded(&mut self, talk: &mut Talk, line: &mut Line, part: &[u32], coded: Coded, partial: Option<Partial>, reader: &mut bodies::Reader) -> Result<(), Halt> {
+        let label = |has_nul| Label::Binary { part: part.to_vec(), origin: partial.map(|partial| partial.origin), has_nul };
+        let measured = coded.measure(partial, reader).await?;
+        let mut pieces = coded.pieces(partial, reader);
+        if measured.size <= SMALL {
+            let mut octets = Vec::new();
+            while let Some(piece) = pieces.next().await? {
+                octets.extend_from_slice(&piece);
+            }
+            line.octets += octets.len();
+            line.items.push(FetchItem::Octets(label(measured.has_nul), Some(octets.into())));
+            return Ok(());
+        }
+        self.begin(talk, line).await?;
+        talk.say(Response::FetchLiteral { label: label(measured.has_nul), length: measured.size }).await?;
+        let mut left = measured.size;
+        while left > 0 {
+            let Some(piece) = pieces.next().await.map_err(|error| torn(&error))? else { return Err(Halt::Torn) };
+            left = left.saturating_sub(piece.len() as u64);
+            talk.chunk(piece).await?;
         }
         Ok(())
     }
