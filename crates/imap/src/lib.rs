@@ -2,12 +2,11 @@
 //! IMAP as spoken by a server, without a socket, file, clock or runtime.
 //!
 //! Implements RFC 3501 (§6 commands, §7 responses, §9 grammar), 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN,
-//! 3502 MULTIAPPEND, 3691 UNSELECT, 4315 UIDPLUS, 4959 SASL-IR, 5161 ENABLE, 5530 response codes, 6851 MOVE, 7162 CONDSTORE and
+//! 3502 MULTIAPPEND, 3516 BINARY, 3691 UNSELECT, 4315 UIDPLUS, 4959 SASL-IR, 5161 ENABLE, 5530 response codes, 6851 MOVE, 7162 CONDSTORE and
 //! QRESYNC, 7888 LITERAL- before and LITERAL+ after login;
-//! of lists 5258 LIST-EXTENDED, 5819 LIST-STATUS, 6154 SPECIAL-USE and CREATE-SPECIAL-USE, 8438 STATUS=SIZE;
+//! of lists 5258 LIST-EXTENDED, 5819 LIST-STATUS, 6154 SPECIAL-USE and CREATE-SPECIAL-USE, 8438 STATUS=SIZE, 9208 QUOTA;
 //! of searches 4731 ESEARCH, 5032 WITHIN, 5182 SEARCHRES, 5256 SORT and THREAD, 5267 §3 ESORT, 5957 SORT=DISPLAY.
-//! Leaves out, so they are unknown commands or items and get `BAD`: UTF8=ACCEPT and IMAP4rev2 after ENABLE, BINARY, QUOTA, ACL,
-//! METADATA.
+//! Leaves out, so they are unknown commands or items and get `BAD`: UTF8=ACCEPT and IMAP4rev2 after ENABLE, ACL, METADATA.
 //!
 //! # Where to look
 //! * [`command`]: what a client can say, one file a command; a [`Command`] that exists is valid, nothing later checks

@@ -3,9 +3,10 @@
 //!
 //! Implements the meaning of RFC 3501 §6 with 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN, 3502 MULTIAPPEND, 3516 BINARY, 3691 UNSELECT,
 //! 4315 UIDPLUS, 4959 SASL-IR, 5161 ENABLE, 5530 response codes, 6851 MOVE, 7162 CONDSTORE and QRESYNC, 7888 LITERAL+, 7889 APPENDLIMIT;
-//! of lists 5258 LIST-EXTENDED, 5819 LIST-STATUS, 6154 SPECIAL-USE (in plain LIST too) and CREATE-SPECIAL-USE, 8438 STATUS=SIZE;
+//! of lists 5258 LIST-EXTENDED, 5819 LIST-STATUS, 6154 SPECIAL-USE (in plain LIST too) and CREATE-SPECIAL-USE, 8438 STATUS=SIZE, 9208
+//! QUOTA (SETQUOTA is the administrator's);
 //! of searches 4731 ESEARCH, 5032 WITHIN, 5182 SEARCHRES, 5256 SORT and THREAD, 5267 §3 ESORT, 5957 SORT=DISPLAY.
-//! Leaves out: UTF8=ACCEPT, IMAP4rev2, QUOTA, shared namespaces, RENAME of INBOX (refused).
+//! Leaves out: UTF8=ACCEPT, IMAP4rev2, shared namespaces.
 //!
 //! # Where to look
 //! * [`Imapd`]: the service; [`Imapd::serve`] is the handler of one connection.
@@ -33,8 +34,8 @@
 
 mod ahead;
 mod command;
-mod enabled;
 mod decoded;
+mod enabled;
 mod flag_names;
 mod halt;
 mod imapd;

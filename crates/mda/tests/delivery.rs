@@ -252,7 +252,7 @@ async fn over_quota_waits_in_the_queue_and_is_delivered_once() {
     on_every_engine(|world| async move {
         for bytes in [MAIL.to_vec(), large(100_000)] {
             let before = world.read(world.bob, "INBOX").await.len();
-            world.store.set_quota(world.alice, Some(10)).await.unwrap();
+            world.store.set_quota(world.alice, Some(10), None).await.unwrap();
             let receipt = world.send(&bytes, &["alice@example.test"]).await;
             assert_eq!(receipt.taken[0].how, How::Queued);
             assert_eq!(told(&world.queued().await), ["alice@example.test Pending 4.2.2 1"]);
@@ -265,7 +265,7 @@ async fn over_quota_waits_in_the_queue_and_is_delivered_once() {
             assert_eq!(world.try_all(NOW + 2).await, [Tried::Deferred(Status(4, 2, 2)), Tried::Deferred(Status(4, 2, 2)), Tried::Done]);
             assert_eq!(world.read(world.bob, "INBOX").await.len(), before + 1);
 
-            world.store.set_quota(world.alice, None).await.unwrap();
+            world.store.set_quota(world.alice, None, None).await.unwrap();
             assert_eq!(world.try_all(NOW + 3).await, [Tried::Done, Tried::Done]);
             assert_eq!(world.queued().await.len(), 0);
             let text = String::from_utf8(bytes).unwrap();
@@ -282,7 +282,7 @@ async fn over_quota_waits_in_the_queue_and_is_delivered_once() {
 #[tokio::test]
 async fn what_cannot_be_delivered_fails_in_the_end_and_stays_visible() {
     on_every_engine(|world| async move {
-        world.store.set_quota(world.alice, Some(10)).await.unwrap();
+        world.store.set_quota(world.alice, Some(10), None).await.unwrap();
         world.send(MAIL, &["alice@example.test"]).await;
         assert_eq!(world.try_all(NOW + 5 * DAY - 1).await, [Tried::Deferred(Status(4, 2, 2))]);
         assert_eq!(world.try_all(NOW + 5 * DAY).await, [Tried::Failed(Status(5, 2, 2))]);
@@ -361,9 +361,9 @@ async fn many_recipients_go_through_the_queue_and_the_runner() {
 #[tokio::test]
 async fn a_recipient_held_meanwhile_is_not_delivered() {
     on_every_engine(|world| async move {
-        world.store.set_quota(world.alice, Some(10)).await.unwrap();
+        world.store.set_quota(world.alice, Some(10), None).await.unwrap();
         let id = world.send(&large(100_000), &["alice@example.test"]).await.id;
-        world.store.set_quota(world.alice, None).await.unwrap();
+        world.store.set_quota(world.alice, None, None).await.unwrap();
         let message = queue::show(world.store.db(), id).await.unwrap().unwrap();
         world.store.db().commit(Manage { id, wish: Wish::Hold, now: NOW }).await.unwrap();
         let runner = Runner::new(world.store.clone(), world.directory.clone(), Limits::default());
@@ -384,7 +384,7 @@ async fn an_alias_in_the_queue_is_split() {
         world.directory.set("team@example.test", Routed::Later("not yet"));
         world.directory.alias("list@example.test", &["team@example.test", "bob@example.test"]);
         world.send(MAIL, &["list@example.test"]).await;
-        world.store.set_quota(world.alice, Some(10)).await.unwrap();
+        world.store.set_quota(world.alice, Some(10), None).await.unwrap();
         world.directory.alias("team@example.test", &["alice@example.test", "bob+Archive@example.test", "far@example.net"]);
         assert_eq!(world.try_all(NOW + 5).await, [Tried::Done], "one of them is over quota: all become entries of their own");
         let queued = world.queued().await;
@@ -399,7 +399,7 @@ async fn an_alias_in_the_queue_is_split() {
 #[tokio::test]
 async fn a_caller_that_wants_to_know_is_told() {
     on_every_engine(|world| async move {
-        world.store.set_quota(world.alice, Some(10)).await.unwrap();
+        world.store.set_quota(world.alice, Some(10), None).await.unwrap();
         let plan = world.plan(&large(100_000), &["alice@example.test"], Limits::default()).await.unwrap().or_tell();
         let error = plan.commit(world.store.db()).await.unwrap_err();
         assert_eq!(error.status(), Status(4, 2, 2));
@@ -449,10 +449,10 @@ async fn the_directory_of_the_store_leads_the_way() {
         assert_eq!(queued[0].recipients[0].route, queue::Route::Remote("[smart]".into()));
         assert_eq!(expand(&router, &Recipient::new(at("nobody@example.test"))).await.unwrap(), Expanded::Unknown);
 
-        world.store.set_quota(world.bob, Some(1)).await.unwrap();
+        world.store.set_quota(world.bob, Some(1), None).await.unwrap();
         let plan = Plan::for_message(world.message(MAIL).await, deliveries("bob@example.test").await, NOW, Limits::default()).await.unwrap();
         let id = plan.commit(world.store.db()).await.unwrap().id;
-        world.store.set_quota(world.bob, None).await.unwrap();
+        world.store.set_quota(world.bob, None, None).await.unwrap();
         let runner = Runner::new(world.store.clone(), router.clone(), Limits::default());
         let message = queue::show(world.store.db(), id).await.unwrap().unwrap();
         assert_eq!(runner.attempt(&message, &message.recipients[0], NOW).await, Tried::Done);

@@ -372,7 +372,7 @@ async fn a_renamed_mailbox_keeps_its_messages_and_takes_its_children_along() {
         assert_eq!(world.read("Z/Y/B", uid(2)).await.unwrap(), b"second\r\n", "{}", world.engine);
         let view = world.store.open(world.alice, &name("Z/Y/B")).await.unwrap();
         assert_eq!(view.mailbox.uidvalidity, at.uidvalidity);
-        for (from, to) in [("INBOX", "X"), ("Z", "Z/Y/Q"), ("Z", "Sent"), ("Nowhere", "X")] {
+        for (from, to) in [("INBOX", "Sent"), ("INBOX", "INBOX"), ("Z", "Z/Y/Q"), ("Z", "Sent"), ("Nowhere", "X")] {
             assert!(world.store.rename_mailbox(world.alice, &name(from), &name(to)).await.is_err(), "{from} to {to}");
         }
     })
@@ -380,9 +380,31 @@ async fn a_renamed_mailbox_keeps_its_messages_and_takes_its_children_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn inbox_renamed_is_emptied_and_stays() {
+    on_every_engine(|world| async move {
+        let name = |name: &str| MailboxName::new(name).unwrap();
+        let first = world.deposit("INBOX", MESSAGE).await.unwrap();
+        world.settle().await;
+        world.deposit("INBOX", b"second\r\n").await.unwrap();
+        world.store.create_mailbox(world.alice, &name("INBOX/below"), None).await.unwrap();
+        world.store.rename_mailbox(world.alice, &name("INBOX"), &name("INBOX/2025")).await.unwrap();
+        assert_eq!(world.read("INBOX/2025", uid(1)).await.unwrap(), MESSAGE, "{}", world.engine);
+        world.settle().await;
+        assert_eq!(world.read("INBOX/2025", uid(2)).await.unwrap(), b"second\r\n", "{}", world.engine);
+        let inbox = world.store.open(world.alice, &world.inbox()).await.unwrap();
+        assert_eq!((inbox.rows.len(), inbox.mailbox.uidvalidity, inbox.mailbox.uidnext), (0, first.uidvalidity, 3), "{}", world.engine);
+        assert!(world.store.mailbox(world.alice, &name("INBOX/below")).await.unwrap().is_some());
+        // An empty one is renamed too: there is a new mailbox, and nothing in it.
+        world.store.rename_mailbox(world.alice, &name("INBOX"), &name("empty")).await.unwrap();
+        assert_eq!(world.store.mailbox(world.alice, &name("empty")).await.unwrap().unwrap().total, 0, "{}", world.engine);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_over_quota_gets_no_more_and_harms_nobody() {
     on_every_engine(|world| async move {
-        world.store.set_quota(world.alice, Some(2 * MESSAGE.len() as u64)).await.unwrap();
+        world.store.set_quota(world.alice, Some(2 * MESSAGE.len() as u64), None).await.unwrap();
         let steps = (0..4).map(|_| {
             let world = world.clone();
             tokio::spawn(async move { world.deposit("INBOX", MESSAGE).await })

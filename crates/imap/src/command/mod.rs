@@ -16,6 +16,7 @@ pub mod list;
 pub mod login;
 pub mod mailbox;
 pub(crate) mod next;
+pub mod quota;
 pub mod rename;
 pub mod search;
 pub mod select;
@@ -109,6 +110,11 @@ pub enum CommandBody {
     Select(Select),
     Examine(Select),
     Status(Status),
+    /// The name of a quota root.
+    GetQuota(String),
+    GetQuotaRoot(MailboxName),
+    /// The name of a quota root.
+    SetQuota(String),
     Create(Create),
     Delete(MailboxName),
     Rename(Rename),
@@ -215,6 +221,9 @@ const COMMANDS: &[(&str, When, Arguments)] = &[
     ("SELECT", When::AfterLogin, |cursor| select::parse(cursor).map(CommandBody::Select)),
     ("EXAMINE", When::AfterLogin, |cursor| select::parse(cursor).map(CommandBody::Examine)),
     ("STATUS", When::AfterLogin, status::parse),
+    ("GETQUOTA", When::AfterLogin, quota::parse_get),
+    ("GETQUOTAROOT", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::GetQuotaRoot)),
+    ("SETQUOTA", When::AfterLogin, quota::parse_set),
     ("CREATE", When::AfterLogin, create::parse),
     ("DELETE", When::AfterLogin, |cursor| mailbox::parse(cursor).map(CommandBody::Delete)),
     ("RENAME", When::AfterLogin, rename::parse),

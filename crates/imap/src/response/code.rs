@@ -175,7 +175,8 @@ pub fn capabilities(announce: &Announce<'_>) -> Vec<Text> {
         let more = [
             "IDLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC",
             "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "CREATE-SPECIAL-USE", "STATUS=SIZE",
-            "MULTIAPPEND",
+            "MULTIAPPEND", "BINARY",
+            "QUOTA", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE",
             "ESEARCH", "SEARCHRES", "WITHIN",
             "SORT", "SORT=DISPLAY", "ESORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES",
         ];

@@ -42,6 +42,10 @@ pub enum Response {
     Lsub(ListLine),
     Xlist(ListLine),
     Status { mailbox: MailboxName, items: Vec<(StatusItem, u64)> },
+    /// What an account uses of each resource that is limited, and how much it may.
+    Quota { root: Text, resources: Vec<(Resource, u64, u64)> },
+    /// The quota roots of a mailbox.
+    QuotaRoot { mailbox: MailboxName, roots: Vec<Text> },
     /// `* FLAGS (…)`: every flag the mailbox knows.
     Flags(FlagList),
     Exists(u32),
@@ -227,6 +231,23 @@ impl Attribute {
     }
 }
 
+/// What a quota limits — RFC 9208 §5.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resource {
+    /// Units of 1024 octets.
+    Storage,
+    Message,
+}
+
+impl Resource {
+    fn name(self) -> &'static str {
+        match self {
+            Resource::Storage => "STORAGE",
+            Resource::Message => "MESSAGE",
+        }
+    }
+}
+
 /// RFC 2342: prefixes, each with the separator `/`. An empty kind is NIL.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Namespaces {
@@ -299,6 +320,15 @@ impl Response {
             Response::Lsub(line) => line.write("LSUB", out),
             Response::Xlist(line) => line.write("XLIST", out),
             Response::Status { mailbox, items } => write_status(mailbox, items, out),
+            Response::Quota { root, resources } => write_quota(root, resources, out),
+            Response::QuotaRoot { mailbox, roots } => {
+                out.extend_from_slice(b"QUOTAROOT ");
+                wire::astring(out, mailbox.to_mutf7().as_bytes());
+                for root in roots {
+                    out.extend_from_slice(b" ");
+                    wire::astring(out, root.as_bytes());
+                }
+            }
             Response::Flags(flags) => {
                 out.extend_from_slice(b"FLAGS ");
                 flags.write(out);
@@ -387,6 +417,13 @@ fn write_status(mailbox: &MailboxName, items: &[(StatusItem, u64)], out: &mut By
         wire::push(out, format_args!("{space}{} {value}", item.name()));
     }
     out.extend_from_slice(b")");
+}
+
+fn write_quota(root: &str, resources: &[(Resource, u64, u64)], out: &mut BytesMut) {
+    out.extend_from_slice(b"QUOTA ");
+    wire::astring(out, root.as_bytes());
+    let resources: Vec<_> = resources.iter().map(|(resource, usage, limit)| format!("{} {usage} {limit}", resource.name())).collect();
+    wire::push(out, format_args!(" ({})", resources.join(" ")));
 }
 
 impl Namespaces {

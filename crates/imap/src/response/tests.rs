@@ -107,6 +107,10 @@ fn golden() -> Vec<(Response, &'static str, bool)> {
         (Response::List(ListLine::separator()), "* LIST (\\Noselect) \"/\" \"\"\r\n", true),
         (Response::Status { mailbox: name("INBOX"), items: vec![(StatusItem::Messages, 3), (StatusItem::UidNext, 9)] }, "* STATUS INBOX (MESSAGES 3 UIDNEXT 9)\r\n", true),
         (Response::Flags(label.clone()), "* FLAGS (\\Seen $Forwarded $Label1)\r\n", true),
+        (Response::QuotaRoot { mailbox: name("INBOX"), roots: vec!["User quota".into()] }, "* QUOTAROOT INBOX \"User quota\"\r\n", true),
+        (Response::QuotaRoot { mailbox: name("a b"), roots: vec![] }, "* QUOTAROOT \"a b\"\r\n", true),
+        (Response::Quota { root: "User quota".into(), resources: vec![(Resource::Storage, 10, 512), (Resource::Message, 3, 1000)] },
+            "* QUOTA \"User quota\" (STORAGE 10 512 MESSAGE 3 1000)\r\n", true),
         (Response::Exists(23), "* 23 EXISTS\r\n", true),
         (Response::Recent(0), "* 0 RECENT\r\n", true),
         (Response::Expunge(4294967295), "* 4294967295 EXPUNGE\r\n", true),
@@ -151,12 +155,12 @@ fn golden() -> Vec<(Response, &'static str, bool)> {
         (fetch(vec![octets(&[1], SectionText::Mime, None, ""), octets(&[3], SectionText::Header, None, "")]), "* 12 FETCH (BODY[1.MIME] {0}\r\n BODY[3.HEADER] {0}\r\n)\r\n", true),
         (fetch(vec![octets(&[], SectionText::Text, None, "")]), "* 12 FETCH (BODY[TEXT] {0}\r\n)\r\n", true),
         (fetch(vec![FetchItem::Octets(Label::Rfc822, Some(Bytes::from_static(b"x"))), FetchItem::Octets(Label::Rfc822Header, None)]), "* 12 FETCH (RFC822 {1}\r\nx RFC822.HEADER NIL)\r\n", true),
+        (fetch(vec![FetchItem::BinarySize(vec![1, 2], 7), binary(&[1], None, false, "ab"), binary(&[], Some(3), true, "a\0")]),
+            "* 12 FETCH (BINARY.SIZE[1.2] 7 BINARY[1] {2}\r\nab BINARY[]<3> ~{2}\r\na\0)\r\n", false), // RFC 3516 is unknown to it
         (fetch(vec![FetchItem::Octets(Label::Rfc822Text, None)]), "* 12 FETCH (RFC822.TEXT NIL)\r\n", true),
     ]
 }
 
-        (fetch(vec![FetchItem::BinarySize(vec![1, 2], 7), binary(&[1], None, false, "ab"), binary(&[], Some(3), true, "a\0")]),
-            "* 12 FETCH (BINARY.SIZE[1.2] 7 BINARY[1] {2}\r\nab BINARY[]<3> ~{2}\r\na\0)\r\n", false), // RFC 3516 is unknown to it
 #[test]
 fn golden_lines() {
     for (response, expected, readable) in golden() {
@@ -231,7 +235,8 @@ fn the_capability_list() {
     let expected = [
         "IMAP4rev1 ID ENABLE LITERAL+ IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE CONDSTORE QRESYNC",
         "LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE",
-        "MULTIAPPEND",
+        "MULTIAPPEND BINARY",
+        "QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE",
         "ESEARCH SEARCHRES WITHIN",
         "SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES",
         "APPENDLIMIT=9",

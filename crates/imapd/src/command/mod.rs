@@ -19,6 +19,7 @@ mod lsub;
 mod r#move;
 mod namespace;
 mod noop;
+mod quota;
 mod rename;
 mod search;
 mod select;
@@ -68,6 +69,9 @@ pub(crate) async fn run(reader: &mut Reader, body: CommandBody) -> Result<Option
         C::Unsubscribe(name) => subscribe::unsubscribe(reader, &name).await,
         C::Select(select) => select::select(reader, &select, false).await,
         C::Examine(select) => select::select(reader, &select, true).await,
+        C::GetQuota(root) => quota::get(reader, &root).await,
+        C::GetQuotaRoot(mailbox) => quota::get_root(reader, &mailbox).await,
+        C::SetQuota(root) => quota::set(reader, &root).await,
         C::Status(status) => status::status(reader, &status).await,
         C::Create(create) => create::create(reader, &create).await,
         C::Delete(name) => delete::delete(reader, &name).await,

@@ -5,7 +5,7 @@
 //! * `{=octets}` is a literal, with `\r`, `\n` and `\0` in it; sent as `{n+}`.
 //! * ` ⏎ ` ends a command within a line: what follows is sent with it, in one packet (pipelining).
 //! * A connection is logged in as alice when it is first used; `@raw` at the top: none is, and greetings are read.
-//!   `@bob 2`: connection 2 is bob's (quota 2000 octets). `@far`: connections come from another machine.
+//!   `@bob 2`: connection 2 is bob's (quota 2000 octets, 5 messages). `@far`: connections come from another machine.
 //! * `S1: EOF`: the connection ends. `#` begins a comment.
 
 use std::collections::HashMap;

@@ -99,7 +99,8 @@ where
         let record = sasl::Record::of_password(b"secret").unwrap().to_string();
         let address = |text: &str| Address::parse(text).unwrap();
         let alice = store.add_account(&address("alice@example.test"), &record, None).await.unwrap();
-        store.add_account(&address("bob@example.test"), &record, Some(2000)).await.unwrap();
+        let bob = store.add_account(&address("bob@example.test"), &record, Some(2000)).await.unwrap();
+        store.set_quota(bob, Some(2000), Some(5)).await.unwrap();
         let auth = Auth::new(store.clone(), AuthSettings { failure_delay: Duration::ZERO, ..AuthSettings::default() }).unwrap();
         let imapd = Imapd::new(store.clone(), auth, settings.clone());
         let panics = Arc::new(AtomicUsize::new(0));

@@ -14,7 +14,7 @@ async fn greeted(house: &House) -> Client {
 #[tokio::test]
 async fn each_recipient_has_its_reply() {
     let house = House::new().await;
-    house.store.set_quota(house.bob, Some(10)).await.expect("a quota");
+    house.store.set_quota(house.bob, Some(10), None).await.expect("a quota");
     let mut client = greeted(&house).await;
     client.says("MAIL FROM:<x@far.test>", "250").await;
     for (to, answer) in [

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Alice may keep 2000 octets.
 async fn house() -> House {
     let house = House::new().await;
-    house.store.set_quota(house.alice, Some(2000)).await.expect("a quota");
+    house.store.set_quota(house.alice, Some(2000), None).await.expect("a quota");
     house
 }
 
@@ -43,7 +43,7 @@ async fn a_full_mailbox_takes_nothing_and_something_again_once_there_is_room() {
     let mut client = house.submitter().await;
     client.submit("alice@example.test", &["alice@example.test"], &letter(1000)).await;
     let used = house.store.account(house.alice).await.expect("read").expect("alice").used_bytes;
-    house.store.set_quota(house.alice, Some(used)).await.expect("a quota");
+    house.store.set_quota(house.alice, Some(used), None).await.expect("a quota");
     client.says("MAIL FROM:<alice@example.test>", "250").await;
     client.says("RCPT TO:<alice@example.test>", FULL).await;
     client.says("RCPT TO:<info@example.test>", "452 4.2.2 <info@example.test>: ").await;

@@ -71,10 +71,10 @@ impl Store {
         Ok(id)
     }
 
-    /// Sets or clears the quota.
-    pub async fn set_quota(&self, id: AccountId, quota_bytes: Option<u64>) -> Result<(), Error> {
-        let quota = quota_bytes.map(|most| i64::try_from(most).unwrap_or(i64::MAX));
-        self.db().commit(Quota { id, quota }).await
+    /// Sets or clears the quotas: CRLF octets and messages.
+    pub async fn set_quota(&self, id: AccountId, bytes: Option<u64>, messages: Option<u64>) -> Result<(), Error> {
+        let stored = |most: Option<u64>| most.map(|most| i64::try_from(most).unwrap_or(i64::MAX));
+        self.db().commit(Quota { id, bytes: stored(bytes), messages: stored(messages) }).await
     }
 
     /// Removes an account with all its mail. When it is cut short, calling it again, or the next start, ends it.
@@ -182,7 +182,8 @@ impl Add {
 
 struct Quota {
     id: AccountId,
-    quota: Option<i64>,
+    bytes: Option<i64>,
+    messages: Option<i64>,
 }
 
 impl Step for Quota {
@@ -193,7 +194,8 @@ impl Step for Quota {
     fn run<'t>(batch: &'t [&'t Self], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<()>, Failed>> {
         Box::pin(async move {
             for step in batch {
-                tx.execute("UPDATE account SET quota_bytes = ?2 WHERE id = ?1", &[step.id.into(), step.quota.into()]).await?;
+                let sql = "UPDATE account SET quota_bytes = ?2, quota_msgs = ?3 WHERE id = ?1";
+                tx.execute(sql, &[step.id.into(), step.bytes.into(), step.messages.into()]).await?;
             }
             Ok(vec![(); batch.len()])
         })

@@ -292,7 +292,7 @@ async fn what_another_process_commits_rings_here_and_is_settled_here() {
         drop(stop);
         settler.await.unwrap();
         other.close().await;
-        assert!(matches!(other.set_quota(world.alice, None).await, Err(Error::Closed)), "{}", world.engine);
+        assert!(matches!(other.set_quota(world.alice, None, None).await, Err(Error::Closed)), "{}", world.engine);
     })
     .await;
 }
