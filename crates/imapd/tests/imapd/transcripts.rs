@@ -35,23 +35,32 @@ macro_rules! transcripts {
 transcripts! {
     a_01_append_is_all_or_nothing
     a_02_append_is_refused_before_the_message
+    a_03_literals_of_refused_commands_are_no_commands
+    a_04_commands_are_bounded
     a_05_nul_and_eight_bits
     a_06_bare_line_feeds_are_stored_as_crlf
     a_07_copy_is_all_or_nothing
     a_07_move_is_one_step_and_never_doubles
     a_08_a_copy_to_the_same_mailbox_does_not_copy_its_copies
     a_09_append_to_the_selected_mailbox_shows_before_its_answer
+    a_10_the_date_of_an_append
     a_11_several_messages_in_one_append
     b_01_header_fields
     b_02_partial
     b_03_parts
     b_05_structure
+    b_06_envelopes
     b_07_strange_headers
+    b_08_sizes_are_those_of_the_octets
     b_09_macros_and_items_asked_twice
+    b_10_quoted_or_literal
+    b_11_binary
     c_03_no_password_in_clear
     c_05_authenticate
     c_06_failed_logins_end_the_connection
     c_07_bad_is_not_the_end
+    c_13_case_and_spaces
+    c_15_nobody_sees_anothers
     create_special_use
     client_apple_mail
     client_k9
@@ -87,12 +96,15 @@ transcripts! {
     n_01_inbox_in_any_case
     n_02_names_in_modified_utf_7
     n_03_create
+    n_04_names_that_lead_nowhere
     n_05_delete
     n_06_rename
+    n_06_rename_of_inbox
     n_07_list_patterns
     n_08_lsub_shows_where_a_percent_stopped
     n_09_status
     n_11_namespace
+    n_12_children_are_told_truly
     n_13_list_extended
     q_01_charsets
     q_02_substrings_of_decoded_text
@@ -104,6 +116,7 @@ transcripts! {
     q_12_uid_ranges_that_clients_search
     q_13_a_saved_result_is_messages
     q_14_within_so_many_seconds
+    quota
     s_01_numbers_are_what_the_client_was_told
     s_02_expunge_before_exists_descending
     s_05_a_new_mailbox_of_an_old_name_has_a_higher_uidvalidity
