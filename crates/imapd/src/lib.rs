@@ -21,8 +21,6 @@
 //! * The view (`imap::View`) changes only when the client is told; the store is asked ([`store::Store::changes`]) before
 //!   each tagged answer, and in IDLE when the bell rings. Which commands may tell of an EXPUNGE is a column of one table.
 //! * No lock and no read transaction is held while an answer waits for the peer: rows are read in chunks
-//!   ([`command::fetch::ROWS`]), bodies in pieces; what is read ahead runs in tasks of its own (`ahead`).
-//! * Memory of a session: its view (32 octets a message), one chunk of rows, one piece of a body, one header
 //!   ([`command::fetch::ROWS`]) or from a shelf, bodies in pieces; what is read ahead runs in tasks of its own (`ahead`).
 //! * Memory of a session: its view (32 bytes a message), one chunk of rows, one piece of a body, one header
 //!   ([`octets::HEADER_LIMIT`]). SEARCH also holds its answer, SORT and THREAD
