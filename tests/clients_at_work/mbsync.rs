@@ -3,14 +3,15 @@
 use std::fs;
 
 use house_tests::client::{self, installed};
+use house_tests::demo::Demo;
 
-use crate::two_way::{self, PERSONAL, Pair};
+use crate::two_way::{self, Near, PERSONAL, Pair};
 
 /// Runs it once, and gives the commands by which it changed the server.
-fn mbsync(pair: &Pair) -> Vec<String> {
-    let (bob, password) = pair.demo.account(1);
-    let (port, ca, near, scratch) = (pair.demo.port("imaps"), pair.demo.ca(), pair.near.0.display(), pair.scratch.path());
-    let configuration = scratch.join("mbsyncrc");
+pub fn mbsync(demo: &Demo, near: &Near) -> Vec<String> {
+    let (bob, password) = demo.account(1);
+    let (port, ca, configuration, near) = (demo.port("imaps"), demo.ca(), near.beside("mbsyncrc"), near.mail());
+    let near = near.display();
     let text = format!(
         "IMAPAccount house\nHost localhost\nPort {port}\nUser {bob}\nPass {password}\nSSLType IMAPS\nCertificateFile {ca}\n\n\
          IMAPStore far\nAccount house\n\n\
@@ -39,10 +40,10 @@ fn mbsync_keeps_a_maildir_and_an_account_the_same() {
         imap.ask(&format!("SELECT {PERSONAL}"));
         imap.ask(r"STORE 1:* +FLAGS (\Deleted)");
         imap.ask("CLOSE");
-        mbsync(&pair);
+        mbsync(&pair.demo, &pair.near);
         imap.ask(&format!("DELETE {PERSONAL}"));
-        mbsync(&pair);
-        assert!(!pair.near.0.join(PERSONAL).exists());
+        mbsync(&pair.demo, &pair.near);
+        assert!(!pair.near.mail().join(PERSONAL).exists());
         pair.assert_same("after a folder was deleted");
         pair.demo.server.stop();
     }

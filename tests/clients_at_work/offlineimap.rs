@@ -3,20 +3,21 @@
 use std::fs;
 
 use house_tests::client::{self, installed};
+use house_tests::demo::Demo;
 
-use crate::two_way::{self, Pair};
+use crate::two_way::{self, Near, Pair};
 
 /// Runs it once, and gives the commands by which it changed the server.
-fn offlineimap(pair: &Pair) -> Vec<String> {
-    let (bob, password) = pair.demo.account(1);
-    let (port, ca, near, scratch) = (pair.demo.port("imaps"), pair.demo.ca(), pair.near.0.display(), pair.scratch.path());
-    let configuration = scratch.join("offlineimaprc");
+pub fn offlineimap(demo: &Demo, near: &Near) -> Vec<String> {
+    let (bob, password) = demo.account(1);
+    let (port, ca, configuration, mail) = (demo.port("imaps"), demo.ca(), near.beside("offlineimaprc"), near.mail());
+    let mail = mail.display();
     let text = format!(
         "[general]\naccounts = house\nmetadata = {}\nui = basic\n\n\
          [Account house]\nlocalrepository = near\nremoterepository = far\n\n\
-         [Repository near]\ntype = Maildir\nlocalfolders = {near}\nsep = /\n\n\
+         [Repository near]\ntype = Maildir\nlocalfolders = {mail}\nsep = /\n\n\
          [Repository far]\ntype = IMAP\nremotehost = localhost\nremoteport = {port}\nssl = yes\nsslcacertfile = {ca}\nremoteuser = {bob}\nremotepass = {password}\n",
-        scratch.join("metadata").display()
+        near.beside("metadata").display()
     );
     fs::write(&configuration, text).expect("a file");
     let said = client::run("offlineimap", &["-c", configuration.to_str().expect("UTF-8"), "-o", "-1", "-d", "imap"]);

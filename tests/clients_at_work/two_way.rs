@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use house_tests::demo::Demo;
 use house_tests::imap::{Imap, Message};
+use tempfile::TempDir;
 
 /// One side: of each folder the messages, as the letters of their flags and their text with LF. An empty folder is one.
 type Side = BTreeMap<String, Vec<(String, Vec<u8>)>>;
@@ -20,28 +21,24 @@ pub const PERSONAL: &str = "Pers&APY-nlich";
 /// The commands by which a client changes the server.
 pub const CHANGES: [&str; 7] = ["APPEND", "STORE", "COPY", "MOVE", "EXPUNGE", "CREATE", "DELETE"];
 
+/// A client: runs once, and gives the commands by which it changed the server.
+pub type Run = fn(&Demo, &Near) -> Vec<String>;
+
 /// bob's account, and a Maildir that a client keeps the same.
 pub struct Pair {
-    /// The server.
     pub demo: Demo,
-    /// The directory of the folders: `mail/INBOX`, `mail/Archiv/…`.
     pub near: Near,
-    /// For the client's configuration and memory.
-    pub scratch: tempfile::TempDir,
 }
 
 impl Pair {
     /// A server with mail, and no Maildir yet.
     pub fn fresh() -> Pair {
-        let demo = Demo::start_with("plaintext_auth = loopback");
-        let scratch = tempfile::tempdir().expect("a directory");
-        let near = Near(scratch.path().join("mail"));
-        std::fs::create_dir(&near.0).expect("a directory");
-        Pair { demo, near, scratch }
+        Pair { demo: Demo::start_with("plaintext_auth = loopback"), near: Near::empty() }
     }
 
-    /// The whole scenario. `run` runs the client once and gives the changes that it sent to the server.
-    pub fn go_through(mut self, run: impl Fn(&Pair) -> Vec<String>) -> Pair {
+    /// The whole scenario.
+    pub fn go_through(mut self, client: Run) -> Pair {
+        let run = |pair: &Pair| client(&pair.demo, &pair.near);
         self.fill_the_far_side();
         run(&self);
         self.assert_same("after the first run");
@@ -119,7 +116,57 @@ impl Pair {
     /// That both sides are equal.
     #[track_caller]
     pub fn assert_same(&self, when: &str) {
-        let (far, near) = (self.far(), self.near.side());
+        self.near.assert_same(&self.demo, when);
+    }
+
+    /// bob, by the least client.
+    pub fn imap(&self) -> Imap {
+        self.demo.imap(1)
+    }
+
+    fn far(&self) -> Side {
+        far(&self.demo)
+    }
+}
+
+/// bob's account.
+fn far(demo: &Demo) -> Side {
+    let mut imap = demo.imap(1);
+    let mut side = Side::new();
+    for folder in imap.mailboxes() {
+        let mut messages: Vec<_> = imap.messages(&folder).iter().map(|message| (letters_of(message), plain(&message.text))).collect();
+        messages.sort();
+        side.insert(folder, messages);
+    }
+    side
+}
+
+/// A Maildir that a client keeps, with the client's own files beside it; folders below folders are directories.
+#[derive(Debug)]
+pub struct Near(TempDir);
+
+impl Near {
+    /// One without folders.
+    pub fn empty() -> Near {
+        let near = Near(tempfile::tempdir().expect("a directory"));
+        std::fs::create_dir(near.mail()).expect("a directory");
+        near
+    }
+
+    /// Where the folders are: `INBOX`, `Archiv/…`.
+    pub fn mail(&self) -> PathBuf {
+        self.beside("mail")
+    }
+
+    /// A file of the client's.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// That it holds what bob's account holds.
+    #[track_caller]
+    pub fn assert_same(&self, demo: &Demo, when: &str) {
+        let (far, near) = (far(demo), self.side());
         assert_eq!(far.keys().collect::<Vec<_>>(), near.keys().collect::<Vec<_>>(), "{when}: the folders differ");
         for (folder, messages) in &far {
             let only = |these: &[(String, Vec<u8>)], those: &[(String, Vec<u8>)]| -> Vec<String> {
@@ -130,28 +177,6 @@ impl Pair {
         }
     }
 
-    /// bob, by the least client.
-    pub fn imap(&self) -> Imap {
-        self.demo.imap(1)
-    }
-
-    fn far(&self) -> Side {
-        let mut imap = self.imap();
-        let mut side = Side::new();
-        for folder in imap.mailboxes() {
-            let mut messages: Vec<_> = imap.messages(&folder).iter().map(|message| (letters_of(message), plain(&message.text))).collect();
-            messages.sort();
-            side.insert(folder, messages);
-        }
-        side
-    }
-}
-
-/// A Maildir that the client keeps; folders below folders are directories.
-#[derive(Debug)]
-pub struct Near(pub PathBuf);
-
-impl Near {
     fn side(&self) -> Side {
         let mut side = Side::new();
         for (folder, path) in self.files() {
@@ -179,7 +204,7 @@ impl Near {
             }
         }
         let mut found = Vec::new();
-        walk(&self.0, "", &mut found);
+        walk(&self.mail(), "", &mut found);
         found.sort();
         found
     }
@@ -191,26 +216,26 @@ impl Near {
         found.unwrap_or_else(|| panic!("no {wanted} in {folder}: {:#?}", self.files()))
     }
 
-    fn make(&self, folder: &str) {
+    pub fn make(&self, folder: &str) {
         for sub in ["tmp", "new", "cur"] {
-            std::fs::create_dir_all(self.0.join(folder).join(sub)).expect("a directory");
+            std::fs::create_dir_all(self.mail().join(folder).join(sub)).expect("a directory");
         }
     }
 
-    fn put(&self, folder: &str, letters: &str, text: &[u8]) {
-        std::fs::write(self.0.join(folder).join(format!("cur/1700000000.{}_1.near:2,{letters}", text.len())), text).expect("a file");
+    pub fn put(&self, folder: &str, letters: &str, text: &[u8]) {
+        std::fs::write(self.mail().join(folder).join(format!("cur/1700000000.{}_1.near:2,{letters}", text.len())), text).expect("a file");
     }
 
     #[track_caller]
-    fn mark(&self, folder: &str, subject: &str, letters: &str) {
+    pub fn mark(&self, folder: &str, subject: &str, letters: &str) {
         let path = self.file(folder, subject);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let base = name.split_once(":2,").map_or(&*name, |(base, _)| base);
-        std::fs::rename(&path, self.0.join(folder).join(format!("cur/{base}:2,{letters}"))).expect("a file");
+        std::fs::rename(&path, self.mail().join(folder).join(format!("cur/{base}:2,{letters}"))).expect("a file");
     }
 
     #[track_caller]
-    fn remove(&self, folder: &str, subject: &str) {
+    pub fn remove(&self, folder: &str, subject: &str) {
         std::fs::remove_file(self.file(folder, subject)).expect("a file");
     }
 }

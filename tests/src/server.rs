@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Instant;
 
@@ -18,7 +19,8 @@ use crate::until::{SOON, within};
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    lines: Receiver<String>,
+    /// In a lock, so that several threads can have the server.
+    lines: Mutex<Receiver<String>>,
     /// Where it listens, by service.
     pub at: HashMap<String, SocketAddr>,
     /// What it said on stdout until now.
@@ -60,7 +62,7 @@ impl Server {
                 }
             }
         });
-        Server { child, lines, at: HashMap::new(), said: Vec::new(), logs: [stderr, log] }
+        Server { child, lines: Mutex::new(lines), at: HashMap::new(), said: Vec::new(), logs: [stderr, log] }
     }
 
     /// Waits for a line that begins with `start`, and gives it.
@@ -68,7 +70,7 @@ impl Server {
     pub fn wait_for(&mut self, start: &str) -> String {
         let begun = Instant::now();
         loop {
-            match self.lines.recv_timeout(SOON.saturating_sub(begun.elapsed())) {
+            match self.lines.get_mut().expect("no thread panicked").recv_timeout(SOON.saturating_sub(begun.elapsed())) {
                 Ok(line) => {
                     self.note(&line);
                     if line.starts_with(start) {
