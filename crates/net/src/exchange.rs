@@ -97,6 +97,11 @@ impl<D: Dialogue> Conversation<D> {
         self.exchange.lock().tls.is_some()
     }
 
+    /// What a login can be bound to on this connection.
+    pub fn binding(&self) -> Option<[u8; 32]> {
+        self.exchange.lock().tls.as_ref()?.binding.map(|binding| binding.0)
+    }
+
     /// Why the connection broke, if it did; set before `Event::Ended(Ended::Peer)` comes.
     pub fn failure(&self) -> Option<Failure> {
         self.exchange.lock().failure.clone()

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Implements what several protocols share and none owns: RFC 3207 §4.2, RFC 9051 §6.2.1 (input from before a TLS handshake
-//! is thrown away); RFC 8446 and 5246 through rustls; SNI (RFC 6066 §3); a lingering close, so that a last reply arrives.
+//! is thrown away); RFC 8446 and 5246 through rustls; SNI (RFC 6066 §3); `tls-exporter` (RFC 9266), for logins bound to the connection; a lingering close, so that a last reply arrives.
 //! Leaves out: COMPRESS, the PROXY protocol, client certificates, TLS 1.0 and 1.1 (rustls has none).
 //!
 //! Limits: [`Limits`] for a session (buffers, writing, handshake) and [`Caps`] for a service (sessions in all and per address).
@@ -33,6 +33,6 @@ pub use converse::{Broken, Call, Setup, call, converse};
 pub use exchange::{Conversation, Failure, Gone};
 pub use limits::{Caps, Limits};
 pub use listen::{At, BadAt, Connection, ListenError, Listener, Socket};
-pub use peer::{Peer, TlsInfo, User};
+pub use peer::{Binding, Peer, TlsInfo, User};
 pub use stop::{Stop, Stopper};
 pub use tls::{TlsClient, TlsError, TlsFiles, TlsServer};

@@ -1,6 +1,6 @@
 //! Who is at the other end.
 
-use rustls::{CommonState, SupportedCipherSuite};
+use rustls::{CommonState, ConnectionCommon, ProtocolVersion, SupportedCipherSuite};
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// The two ends of a connection. For a Unix socket both addresses are 127.0.0.1 port 0, and `user` is set.
@@ -48,6 +48,29 @@ pub struct TlsInfo {
     pub key_exchange: Option<String>,
     /// The name the client asked for (for our calls: the one we asked for).
     pub sni: Option<String>,
+    /// What a login can be bound to.
+    pub binding: Option<Binding>,
+}
+
+/// `tls-exporter` (RFC 9266 §2): tells this connection from all others. Only of TLS 1.3: of 1.2 it would need the extended master
+/// secret, and rustls does not tell whether a connection has it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Binding(pub [u8; 32]);
+
+impl Binding {
+    pub(crate) fn of<Side>(connection: &ConnectionCommon<Side>) -> Option<Binding> {
+        if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            return None;
+        }
+        connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok().map(Binding)
+    }
+}
+
+/// It stays between the two ends.
+impl std::fmt::Debug for Binding {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Binding(…)")
+    }
 }
 
 impl TlsInfo {
@@ -67,6 +90,7 @@ impl TlsInfo {
                 other => format!("{other:?}"),
             }),
             sni: sni.map(str::to_owned),
+            binding: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The byte stream of a session: in clear, in a handshake, under TLS, or gone.
 
-use crate::peer::TlsInfo;
+use crate::peer::{Binding, TlsInfo};
 use crate::tls::End;
 use std::io;
 use std::pin::Pin;
@@ -38,12 +38,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let (stream, info) = match self {
             Wire::Accepting(accept) => {
                 let stream = ready!(Pin::new(accept).poll(cx))?;
-                let info = TlsInfo::of(stream.get_ref().1, stream.get_ref().1.server_name());
+                let connection = stream.get_ref().1;
+                let info = TlsInfo { binding: Binding::of(connection), ..TlsInfo::of(connection, connection.server_name()) };
                 (TlsStream::Server(stream), info)
             }
             Wire::Connecting(connect) => {
                 let stream = ready!(Pin::new(connect).poll(cx))?;
-                let info = TlsInfo::of(stream.get_ref().1, None);
+                let connection = stream.get_ref().1;
+                let info = TlsInfo { binding: Binding::of(connection), ..TlsInfo::of(connection, None) };
                 (TlsStream::Client(stream), info)
             }
             _ => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),

@@ -48,11 +48,21 @@ impl House {
 }
 
 async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(stream: S, name: &str, roots: &Path, alpn: Option<&str>) -> std::io::Result<TlsStream<S>> {
+    handshake_by(stream, name, roots, alpn, rustls::DEFAULT_VERSIONS).await
+}
+
+async fn handshake_by<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    name: &str,
+    roots: &Path,
+    alpn: Option<&str>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> std::io::Result<TlsStream<S>> {
     let mut store = rustls::RootCertStore::empty();
     let pem = fs::read(roots).unwrap();
     store.add_parsable_certificates(rustls_pemfile::certs(&mut pem.as_slice()).map(|cert| cert.unwrap()));
     let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(store)
         .with_no_client_auth();
@@ -104,6 +114,33 @@ async fn bodies_go_through_implicit_tls() {
     };
     let (ended, ()) = tokio::join!(converse(over(ours), Toy::now(), setup, daemon), talk);
     assert_eq!(ended.unwrap(), "end");
+}
+
+/// RFC 9266: both ends have the same, and each connection another. TLS 1.2 has none here.
+#[tokio::test]
+async fn a_login_can_be_bound_to_the_connection() {
+    let house = house();
+    let mut seen = Vec::new();
+    for versions in [&[&rustls::version::TLS13][..], &[&rustls::version::TLS13], &[&rustls::version::TLS12]] {
+        let (ours, theirs) = duplex(4096);
+        let setup = net::Setup { tls: Some(TlsServer::new(house.files.clone()).unwrap()), implicit: true, ..setup(Stop::never()) };
+        let talk = async {
+            let stream = handshake_by(theirs, "mail.example.test", &house.files.cert, None, versions).await.unwrap();
+            let exported = stream.get_ref().1.export_keying_material([0_u8; 32], b"EXPORTER-Channel-Binding", Some(b"")).unwrap();
+            let mut client = Client::new(stream);
+            assert_eq!(client.line().await, "hello");
+            let told = client.ask("BINDING").await;
+            assert_eq!(client.ask("QUIT").await, "bye");
+            (format!("{:?}", Some(exported)), told)
+        };
+        let (ended, told) = tokio::join!(converse(over(ours), Toy::now(), setup, daemon), talk);
+        assert_eq!(ended.unwrap(), "end");
+        seen.push(told);
+    }
+    let [(ours, told), (_, another), (_, old)] = &seen[..] else { panic!("{seen:?}") };
+    assert_eq!(ours, told);
+    assert_ne!(told, another);
+    assert_eq!(old, "None");
 }
 
 #[tokio::test]

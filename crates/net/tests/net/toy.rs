@@ -202,6 +202,7 @@ pub async fn daemon(mut talk: Conversation<Toy>) -> &'static str {
                     "IDLE" => idle(&mut talk).await,
                     "STARTTLS" => Answer::Upgrade("go".into()),
                     "SECURED" => Answer::Done(talk.tls().map_or("no".into(), |tls| format!("{} {:?}", tls.protocol, tls.sni))),
+                    "BINDING" => Answer::Done(format!("{:?}", talk.binding())),
                     "YIELD" => {
                         tokio::task::yield_now().await;
                         Answer::Done("x".into())
