@@ -104,6 +104,19 @@ pub(crate) fn welcome(client: &Client, settings: &Settings, secured: bool) -> Re
     Reply::plain(250, text)
 }
 
+impl Reply {
+    /// A welcome with the mechanisms that this very connection can do, which may be fewer than the service's.
+    #[must_use]
+    pub fn offering(&self, mechanisms: &[&str]) -> Reply {
+        let narrowed = |line: &str| match line.starts_with("AUTH ") {
+            false => Some(line.to_owned()),
+            true if mechanisms.is_empty() => None,
+            true => Some(format!("AUTH {}", mechanisms.join(" "))),
+        };
+        Reply::plain(self.code(), self.text().split('\n').filter_map(narrowed).collect::<Vec<_>>().join("\n"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{read, refused};
@@ -133,6 +146,9 @@ mod tests {
         assert_eq!(welcome(&client, &settings, false).text(), clear);
         let secured = "mx.test\nPIPELINING\nSIZE 10240000\nVRFY\nAUTH PLAIN LOGIN\nENHANCEDSTATUSCODES\n8BITMIME";
         assert_eq!(welcome(&client, &settings, true).text(), secured);
+        assert_eq!(welcome(&client, &settings, true).offering(&["PLAIN"]).text(), secured.replace("PLAIN LOGIN", "PLAIN"));
+        assert_eq!(welcome(&client, &settings, true).offering(&[]).text(), secured.replace("AUTH PLAIN LOGIN\n", ""));
+        assert_eq!(welcome(&client, &settings, false).offering(&["PLAIN"]).text(), clear, "what is not offered at all");
         settings.auth_in_clear = true;
         assert!(welcome(&client, &settings, false).text().contains("\nAUTH PLAIN LOGIN\n"));
         assert_eq!(welcome(&Client { greeting: Greeting::Helo, ..client }, &settings, true).text(), "mx.test");
