@@ -13,6 +13,7 @@ mod node;
 mod offlineimap;
 mod python;
 mod s_nail;
+mod scram;
 mod side_by_side;
 mod swaks_and_curl;
 mod two_way;

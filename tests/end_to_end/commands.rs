@@ -49,6 +49,50 @@ fn accounts_are_made_listed_and_removed() {
 }
 
 #[test]
+fn a_passwd_file_of_dovecot_is_imported_with_its_hashes() {
+    let (directory, configured) = fresh();
+    let file = directory.path().join("passwd");
+    let lines = "# user:password:uid:gid:gecos:home:shell:extra\n\n\
+        old@example.test:{SSHA}44OpV7jyUnqqBa721xT/NioZnr18yyqA:5000:5000::/var/mail/old::userdb_quota_rule=*:storage=2G\n\
+        clear@example.test:{PLAIN}in the clear:::::: userdb_mail=mbox:~/mail\n\
+        otp@example.test:{OTP}x\n\
+        far@elsewhere.test:{SSHA}44OpV7jyUnqqBa721xT/NioZnr18yyqA\n\
+        nets@example.test:{PLAIN}x::::::allow_nets=192.0.2.0/24\n";
+    std::fs::write(&file, lines).expect("written");
+    let path = file.to_str().expect("UTF-8");
+    let said = configured.run(&["user", "import", path]);
+    assert!(said.out.contains("2 imported, 0 were there already, 3 refused"), "{said:#?}");
+    let words = ["passwd, line 4: clear@example.test: not taken over: userdb_mail", "line 5: otp@example.test: password scheme {OTP}", "line 6: far@elsewhere.test: the domain elsewhere.test is not hosted; posthouse domain add", "line 7: nets@example.test: allow_nets"];
+    said.refused(65, &words);
+    let users = configured.listing(&["user", "list"]);
+    assert_eq!(users.iter().map(|user| user["address"].as_str().expect("text")).collect::<Vec<_>>(), ["clear@example.test", "old@example.test"]);
+    assert_eq!(users[1]["quota_bytes"], 2_u64 << 30);
+    std::fs::write(&file, lines.lines().take(4).collect::<Vec<_>>().join("\n")).expect("written");
+    assert!(configured.run(&["user", "import", path]).ok().contains("0 imported, 2 were there already, 0 refused"));
+    configured.run(&["user", "import", "/nowhere"]).refused(69, &["/nowhere"]);
+}
+
+#[test]
+fn app_passwords_are_shown_once_listed_and_removed() {
+    let (_directory, configured) = fresh();
+    configured.add_user("carol@example.test", "a long password");
+    let add = |more: &[&str]| configured.run(&[&["user", "app-password", "add", "carol@example.test"], more].concat());
+    let password = add(&["--name", "printer", "--for", "submission"]).ok();
+    assert_eq!((password.trim().len(), password.matches('-').count()), (34, 6), "{password}");
+    assert_ne!(add(&["--name", "phone", "--for", "imap,submission"]).ok(), password);
+    add(&["--name", "phone"]).refused(65, &["carol@example.test", "of that name"]);
+    assert_eq!(add(&["--name", "x", "--for", "ftp"]).code, Some(64));
+    add(&["--name", ""]).refused(65, &["a name has"]);
+    let listed = configured.listing(&["user", "app-password", "list", "carol@example.test"]);
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    assert_eq!((&listed[0]["name"], &listed[0]["for"], &listed[0]["last_used"]), (&"printer".into(), &serde_json::json!(["submission"]), &serde_json::Value::Null));
+    assert_eq!(listed[1]["for"], serde_json::json!(["imap", "submission"]));
+    configured.run(&["user", "app-password", "remove", "carol@example.test", "--name", "phone"]).ok();
+    configured.run(&["user", "app-password", "remove", "carol@example.test", "--name", "phone"]).refused(67, &["no app password"]);
+    configured.run(&["user", "app-password", "list", "nobody@example.test"]).refused(67, &["nobody@example.test"]);
+}
+
+#[test]
 fn domains_aliases_and_mailboxes_too() {
     let (_directory, configured) = fresh();
     let refused = |arguments: &[&str], code: i32| configured.run(arguments).refused(code, &[]);

@@ -1,34 +1,52 @@
 //! The judgement: [`Auth::check`].
 
-use std::net::IpAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mail::Address;
 use sasl::{BadRecord, Credentials, MAX_PASSWORD, Record};
-use store::{Account, AccountId, State, Store};
+use store::{Account, AccountId, Credential, MAX_APP_PASSWORDS, Secret, State, Store};
+use tokio::sync::OnceCell;
 
 use crate::cache::Cache;
+use crate::failures::Failures;
 use crate::pool::{Pool, Refused};
-use crate::{AuthSettings, login_name};
+use crate::{AuthSettings, Client, Scram, Service, login_name, secret_of};
 
-/// Records of one account that are tried, oldest first: each costs a wrong password another hash, so an account with a
-/// drawer full of app passwords would be a lever against the pool.
-pub const MAX_RECORDS: usize = 16;
+/// Records of one account that are tried: its password and what it may have of app passwords.
+pub const MAX_RECORDS: usize = 1 + MAX_APP_PASSWORDS;
+
+/// How old the knowledge may be whether all have keys for SCRAM.
+const LOOK: Duration = Duration::from_secs(60);
+/// How exactly the last use of a credential is kept: a write a login would make each login wait for the disk.
+const USED: i64 = 3600 * 1000;
 
 /// Judges logins. Cheap to clone; all clones share the pool and the memory.
 #[derive(Clone)]
 pub struct Auth {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    store: Store,
-    settings: AuthSettings,
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) settings: AuthSettings,
     pool: Pool,
     cache: Mutex<Cache>,
+    failures: Mutex<Failures>,
+    /// Every account has keys for SCRAM, as far as is known.
+    pub(crate) all_have_keys: AtomicBool,
+    looked: Mutex<Option<Instant>>,
+    /// What challenges for unknown names are made of.
+    pub(crate) nobody: OnceCell<[u8; 32]>,
     /// Verified in place of a record that is not there; of a password nobody knows.
     decoy: Record,
+}
+
+/// A credential whose record can be verified.
+struct Known {
+    credential: Credential,
+    record: Record,
 }
 
 /// Who a client turned out to be.
@@ -60,104 +78,243 @@ impl Auth {
         let decoy = Record::of_password(&rand::random::<[u8; 16]>().map(|byte| byte | 1))?; // no NUL
         let pool = Pool::new(settings.workers, settings.waiting, settings.patience);
         let cache = Mutex::new(Cache::new(settings.remembered, settings.memory));
-        Ok(Auth { inner: Arc::new(Inner { store, settings, pool, cache, decoy }) })
+        let failures = Mutex::new(Failures::new(settings.failure_delay));
+        let (all_have_keys, looked, nobody) = (AtomicBool::new(false), Mutex::default(), OnceCell::new());
+        Ok(Auth { inner: Arc::new(Inner { store, settings, pool, cache, failures, all_have_keys, looked, nobody, decoy }) })
     }
 
-    /// Whose login and password these are. Waits out the failure delay before it says no.
-    pub async fn check(&self, login: &str, password: &[u8], from: IpAddr) -> Result<Identity, Denied> {
-        let judged = self.judge(login, password).await;
-        self.settle(login, from, judged).await
+    /// Whose login and password these are. Waits out the delay before it says no.
+    pub async fn check(&self, login: &str, password: &[u8], client: Client) -> Result<Identity, Denied> {
+        let judged = self.judge(login, password, client).await;
+        self.settle(login, Some(password), client, judged).await
     }
 
     /// As [`Auth::check`]; an `authzid` must mean the same account.
-    pub async fn check_credentials(&self, credentials: &Credentials, from: IpAddr) -> Result<Identity, Denied> {
-        let login = &credentials.authcid;
-        let judged = self.judge(login, &credentials.password).await.and_then(|identity| match &credentials.authzid {
-            Some(other) if !self.address_of(other).is_some_and(|other| other.is_same(&identity.login)) => Err(Denied::BadCredentials),
-            _ => Ok(identity),
-        });
-        self.settle(login, from, judged).await
+    pub(crate) async fn check_credentials(&self, credentials: &Credentials, client: Client) -> Result<Identity, Denied> {
+        let Credentials { authzid, authcid, password } = credentials;
+        let judged = self.judge(authcid, password, client).await.and_then(|identity| self.acting_as(identity, authzid.as_deref()));
+        self.settle(authcid, Some(password), client, judged).await
     }
 
-    async fn judge(&self, login: &str, password: &[u8]) -> Result<Identity, Denied> {
+    /// Only as oneself, so far.
+    pub(crate) fn acting_as(&self, identity: Identity, authzid: Option<&str>) -> Result<Identity, Denied> {
+        match authzid {
+            Some(other) if !self.address_of(other).is_some_and(|other| other.is_same(&identity.login)) => Err(Denied::BadCredentials),
+            _ => Ok(identity),
+        }
+    }
+
+    async fn judge(&self, login: &str, password: &[u8], client: Client) -> Result<Identity, Denied> {
         let store = &self.inner.store;
         let account = match self.address_of(login) {
             Some(address) => store.account_by_login(&address).await.map_err(unavailable)?,
             None => None,
         };
         let records = match &account {
-            Some(account) => self.records(account.id).await?,
+            Some(account) => self.records(account.id, client).await?,
             None => Vec::new(),
         };
-        let proven = self.prove(account.as_ref().map(|account| account.id), records, password).await?;
+        let id = account.as_ref().map(|account| account.id);
+        let possible = !password.is_empty() && password.len() <= MAX_PASSWORD;
+        let proven = match id.filter(|_| possible && !records.is_empty()) {
+            Some(id) => match self.quickly(id, &records, password) {
+                Some(known) => {
+                    self.used(id, &known.credential).await;
+                    true
+                }
+                None => self.prove(id, records, login, password, client).await?,
+            },
+            None => {
+                let suspect = self.receive(client, login).await;
+                let decoy = self.inner.decoy.clone();
+                self.hash(suspect, move || decoy.verify(b"x")).await?;
+                false
+            }
+        };
         verdict(account, proven)
     }
 
-    fn address_of(&self, login: &str) -> Option<Address> {
+    pub(crate) fn address_of(&self, login: &str) -> Option<Address> {
         login_name::address_of(login, self.inner.settings.default_domain.as_deref())
     }
 
-    /// The account's records that can be verified; one that cannot is the operator's to mend.
-    async fn records(&self, account: AccountId) -> Result<Vec<Record>, Denied> {
+    /// The account's credentials that open this service and can be verified; one that cannot is the operator's to mend.
+    async fn records(&self, account: AccountId, client: Client) -> Result<Vec<Known>, Denied> {
         let credentials = self.inner.store.credentials(account).await.map_err(unavailable)?;
         let mut records = Vec::new();
-        // A scope names services; until a check is told which one it is for, what is limited to some opens none.
-        for credential in credentials.iter().filter(|credential| credential.scopes == 0).take(MAX_RECORDS) {
-            match Record::parse(&credential.secret) {
-                Ok(record) => records.push(record),
+        for credential in credentials.into_iter().filter(|credential| client.service.is_in(credential.scopes)).take(MAX_RECORDS) {
+            match Record::parse(&credential.secret.record) {
+                Ok(record) => records.push(Known { credential, record }),
                 Err(error) => tracing::warn!(%account, label = %credential.label, %error, "a password record is of no use; set the password anew"),
             }
         }
         Ok(records)
     }
 
-    /// Whether one of the records is of this password. Costs a hash even without records, unless it was proven lately.
-    async fn prove(&self, account: Option<AccountId>, mut records: Vec<Record>, password: &[u8]) -> Result<bool, Denied> {
-        let possible = !password.is_empty() && password.len() <= MAX_PASSWORD;
-        let (account, possible) = (account.map_or(0, AccountId::get), possible && !records.is_empty());
-        if possible && self.remembers(account, &records, password) {
-            return Ok(true);
-        }
-        if !possible {
-            records = vec![self.inner.decoy.clone()];
-        }
-        let tried = if possible { password.to_vec() } else { vec![b'x'] };
-        let found = self.inner.pool.run(move || first_of(&records, &tried)).await;
-        let found = found.map_err(|refused| Denied::Unavailable(refused.to_string()))?;
-        let found = found.map_err(|error| Denied::Unavailable(error.to_string()))?;
-        let Some(record) = found.filter(|_| possible) else { return Ok(false) };
-        let mut cache = self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(proof) = cache.proof(account, &record.to_string(), password) {
-            cache.remember(proof, Instant::now());
-        }
-        Ok(true)
-    }
-
-    fn remembers(&self, account: i64, records: &[Record], password: &[u8]) -> bool {
-        let mut cache = self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        records.iter().any(|record| {
-            cache.proof(account, &record.to_string(), password).is_some_and(|proof| cache.knows(&proof, now))
+    /// Whose password it is, if that can be told without work: it was proven lately, or it is an app password, of which a digest
+    /// is enough, since nobody guesses 128 bits.
+    fn quickly<'k>(&self, account: AccountId, records: &'k [Known], password: &[u8]) -> Option<&'k Known> {
+        records.iter().find(|known| match known.credential.is_app {
+            true => known.record.verify(password).unwrap_or(false),
+            false => self.remembers(account, &known.credential.secret.record, password),
         })
     }
 
-    /// Logs a login that failed, in a line fail2ban can read, and lets its sender wait.
-    async fn settle(&self, login: &str, from: IpAddr, judged: Result<Identity, Denied>) -> Result<Identity, Denied> {
+    /// Whether it is the account's password. Costs a hash, and a wait where somebody is guessing.
+    async fn prove(&self, account: AccountId, records: Vec<Known>, login: &str, password: &[u8], client: Client) -> Result<bool, Denied> {
+        let suspect = self.receive(client, login).await;
+        let Some(known) = records.into_iter().find(|known| !known.credential.is_app) else {
+            let decoy = self.inner.decoy.clone();
+            return self.hash(suspect, move || decoy.verify(b"x")).await.map(|_| false);
+        };
+        let (record, tried, decoy) = (known.record.clone(), password.to_vec(), self.inner.decoy.clone());
+        let right = self.hash(suspect, move || {
+            let right = record.verify(&tried)?;
+            // An old digest is verified in no time; a wrong password shall not be, or it would tell whose records are old.
+            if !right && record.is_outdated() {
+                decoy.verify(&tried)?;
+            }
+            Ok(right)
+        });
+        if !right.await? {
+            return Ok(false);
+        }
+        let record = self.renewed(account, known, password).await;
+        self.remember(account, &record, password);
+        Ok(true)
+    }
+
+    /// Lets a login wait that is to wait; says whether it is suspected of guessing.
+    pub(crate) async fn receive(&self, client: Client, login: &str) -> bool {
+        let reception = self.failures().reception(Instant::now(), client.address, &self.spelled(login));
+        if !reception.wait.is_zero() {
+            tokio::time::sleep(reception.wait).await;
+        }
+        reception.suspect
+    }
+
+    /// A login in the spelling under which its failures are counted.
+    fn spelled(&self, login: &str) -> String {
+        self.address_of(login).map_or_else(|| login.trim().to_lowercase(), |address| address.to_string())
+    }
+
+    fn failures(&self) -> std::sync::MutexGuard<'_, Failures> {
+        self.inner.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs expensive work in the pool.
+    async fn hash<T: Send + 'static>(&self, suspect: bool, work: impl FnOnce() -> Result<T, BadRecord> + Send + 'static) -> Result<T, Denied> {
+        let done = if suspect { self.inner.pool.run_suspect(work).await } else { self.inner.pool.run(work).await };
+        let done = done.map_err(|refused| Denied::Unavailable(refused.to_string()))?;
+        done.map_err(|error| Denied::Unavailable(error.to_string()))
+    }
+
+    /// Notes that an app password was used, once an hour: its owner shall see which are not. That this fails is nothing to a login.
+    pub(crate) async fn used(&self, account: AccountId, credential: &Credential) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        if credential.is_app
+            && credential.last_used.is_none_or(|then| now.saturating_sub(then) >= USED)
+            && let Err(error) = self.inner.store.note_use(account, credential.id).await
+        {
+            tracing::warn!(%account, label = %credential.label, %error, "the use of an app password could not be noted");
+        }
+    }
+
+    /// Keeps the password, now that it was heard, in the best way we know; gives the record that is kept then. Whether that works
+    /// is nothing to the client.
+    async fn renewed(&self, account: AccountId, known: Known, password: &[u8]) -> String {
+        let old = known.credential.secret.clone();
+        let scram = self.inner.settings.scram;
+        let lacks_keys = old.scram.is_none() && scram != Scram::Off;
+        if !known.record.is_outdated() && !lacks_keys {
+            return old.record;
+        }
+        match self.renew(account, &old, password).await {
+            Ok(Some(record)) => {
+                tracing::info!(%account, "the password record was written anew, as argon2id");
+                record
+            }
+            Ok(None) => old.record, // it was changed meanwhile
+            Err(error) => {
+                tracing::warn!(%account, %error, "the password record could not be written anew; it is tried again at the next login");
+                old.record
+            }
+        }
+    }
+
+    /// The record that is kept from now on; `None`: the password was changed meanwhile.
+    async fn renew(&self, account: AccountId, old: &Secret, password: &[u8]) -> Result<Option<String>, Denied> {
+        let (store, scram, heard) = (&self.inner.store, self.inner.settings.scram, password.to_vec());
+        let others = store.credentials(account).await.map_err(unavailable)?;
+        let secret = self.hash(false, move || secret_of(&heard, scram, &others)).await?;
+        let record = secret.record.clone();
+        Ok(store.renew_password(account, old, secret).await.map_err(unavailable)?.then_some(record))
+    }
+
+    fn remembers(&self, account: AccountId, record: &str, password: &[u8]) -> bool {
+        let mut cache = self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let proof = cache.proof(account.get(), record, password);
+        proof.is_some_and(|proof| cache.knows(&proof, Instant::now()))
+    }
+
+    fn remember(&self, account: AccountId, record: &str, password: &[u8]) {
+        let mut cache = self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(proof) = cache.proof(account.get(), record, password) {
+            cache.remember(proof, Instant::now());
+        }
+    }
+
+    /// Logs a login that failed and lets its sender wait.
+    pub(crate) async fn settle(&self, login: &str, password: Option<&[u8]>, client: Client, judged: Result<Identity, Denied>) -> Result<Identity, Denied> {
+        let (rip, service) = (client.address, client.service.name());
         match &judged {
-            Ok(identity) => tracing::debug!(login = %identity.login, rip = %from, "logged in"),
-            Err(Denied::Unavailable(reason)) => tracing::error!(login = ?login, rip = %from, reason, "logins can't be checked now"),
+            Ok(identity) => {
+                tracing::debug!(login = %identity.login, %rip, service, "logged in");
+                self.failures().succeeded(rip, &identity.login.to_string());
+                self.look_if_due().await;
+            }
+            Err(Denied::Unavailable(reason)) => tracing::error!(login = ?login, %rip, service, reason, "logins can't be checked now"),
+            Err(Denied::BadCredentials) => {
+                let cost = self.failures().failed(Instant::now(), rip, &self.spelled(login), password);
+                match client.service {
+                    // Dovecot's line, which fail2ban's filter reads; the same wrong password again is not told again, or a typo would ban.
+                    Service::Imap | Service::Pop3 if cost.counted => {
+                        let user: String = login.chars().map(|letter| if matches!(letter, '!'..='~') && letter != '>' { letter } else { '?' }).collect();
+                        tracing::warn!(target: "dovecot", "{service}-login: Aborted login (auth failed, 1 attempts in {} secs): user=<{user}>, rip={rip}", cost.wait.as_secs());
+                    }
+                    // `smtpd` tells it in Postfix's words.
+                    _ => tracing::info!(login = ?login, %rip, service, "authentication failed"),
+                }
+                tokio::time::sleep(cost.wait).await;
+            }
             Err(denied) => {
-                // `?login` escapes what could forge a line; where the failure came from is what a ban needs.
-                tracing::warn!(login = ?login, rip = %from, reason = %denied, "authentication failed");
+                // `?login` escapes what could forge a line.
+                tracing::warn!(login = ?login, %rip, service, reason = %denied, "authentication failed");
                 tokio::time::sleep(self.inner.settings.failure_delay).await;
             }
         }
         judged
     }
+
+    async fn look_if_due(&self) {
+        let now = Instant::now();
+        let due = {
+            let mut looked = self.inner.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = looked.is_none_or(|then| now.saturating_duration_since(then) >= LOOK);
+            if due {
+                *looked = Some(now);
+            }
+            due
+        };
+        if due {
+            self.look_for_keys().await;
+        }
+    }
 }
 
 /// What a login gets whose password was, or was not, proven.
-fn verdict(account: Option<Account>, proven: bool) -> Result<Identity, Denied> {
+pub(crate) fn verdict(account: Option<Account>, proven: bool) -> Result<Identity, Denied> {
     match account {
         Some(account) if proven => match account.state {
             State::Active => Ok(Identity { account: account.id, login: account.login }),
@@ -168,17 +325,7 @@ fn verdict(account: Option<Account>, proven: bool) -> Result<Identity, Denied> {
     }
 }
 
-/// The first record this password is of.
-fn first_of(records: &[Record], password: &[u8]) -> Result<Option<Record>, BadRecord> {
-    for record in records {
-        if record.verify(password)? {
-            return Ok(Some(record.clone()));
-        }
-    }
-    Ok(None)
-}
-
-fn unavailable(error: db::Error) -> Denied {
+pub(crate) fn unavailable(error: db::Error) -> Denied {
     Denied::Unavailable(error.to_string())
 }
 

@@ -8,23 +8,34 @@
 //! * What was verified is remembered for ten minutes, as a keyed digest of account, record and password: webmail logs in
 //!   for every click, and argon2 need not be paid each time. The account and its records are read at each login all the
 //!   same, so a changed password and a disabled account are noticed at once.
+//! * A record that another system wrote, or that is weaker than a new one, is written anew when its password is first heard.
 //! * A login nobody has costs what one with a wrong password costs, and gets the same answer.
 //!
-//! Leaves out, so far: delays that grow with an address's failures (there is one fixed delay), scopes of app passwords,
-//! acting as another user (an `authzid` of another account is refused), system users (PAM).
+//! * Wrong passwords make their sender wait, longer each time; nobody is locked out, and who is known is not concerned
+//!   (`failures`). Guesses wait in a queue of their own.
+//! * SCRAM (RFC 7677) is offered once every account has keys for it, or as the parameter `scram` says ([`Scram`]).
+//! * App passwords stand beside the password, each for the services it was made for ([`Service`]).
+//!
+//! Leaves out, so far: acting as another user (an `authzid` of another account is refused), system users (PAM).
 //! Limits: [`AuthSettings`], [`MAX_RECORDS`]. Never: a password in a log or an error.
 
 #![forbid(unsafe_code)]
 
 mod cache;
 mod check;
+mod client;
+mod failures;
 mod login;
 mod login_name;
 mod policy;
 mod pool;
+mod scram;
+mod secret;
 mod settings;
 
 pub use check::{Auth, Denied, Identity, MAX_RECORDS};
+pub use client::{Client, Service};
 pub use login::{Login, Progress};
 pub use policy::{PlaintextAuth, may_use_password};
+pub use secret::{Scram, app_password, secret_of, secret_of_record};
 pub use settings::AuthSettings;

@@ -1,4 +1,5 @@
-//! Where records are verified: on blocking threads, so many at a time, so many waiting.
+//! Where records are verified: on blocking threads, so many at a time, so many waiting. Who is suspected of guessing takes
+//! half of the workers at most, and a quarter of the places: the others never stand behind a queue of guesses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use tokio::sync::Semaphore;
 pub(crate) struct Pool {
     workers: Arc<Semaphore>,
     places: Semaphore,
+    suspects: Semaphore,
+    suspects_places: Semaphore,
     patience: Duration,
 }
 
@@ -26,7 +29,21 @@ impl Pool {
     pub(crate) fn new(workers: usize, waiting: usize, patience: Duration) -> Pool {
         let (workers, places) = (workers.clamp(1, Semaphore::MAX_PERMITS / 2), waiting.min(Semaphore::MAX_PERMITS / 2));
         // A place is for those who work as well as those who wait.
-        Pool { workers: Arc::new(Semaphore::new(workers)), places: Semaphore::new(places + workers), patience }
+        Pool {
+            workers: Arc::new(Semaphore::new(workers)),
+            places: Semaphore::new(places + workers),
+            suspects: Semaphore::new((workers / 2).max(1)),
+            suspects_places: Semaphore::new(places / 4 + (workers / 2).max(1)),
+            patience,
+        }
+    }
+
+    /// As [`Pool::run`], for somebody who may be guessing.
+    pub(crate) async fn run_suspect<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
+        let _place = self.suspects_places.try_acquire().map_err(|_| Refused::Saturated)?;
+        let suspect = tokio::time::timeout(self.patience, self.suspects.acquire()).await;
+        let _suspect = suspect.map_err(|_| Refused::Saturated)?.map_err(|_| Refused::Lost)?;
+        self.run(work).await
     }
 
     /// Runs `work` on a thread of its own. A caller that goes away does not free the worker: the work goes on to its
@@ -58,6 +75,35 @@ mod tests {
         assert_eq!(pool.run(move || std::thread::current().id() != here).await, Ok(true));
         assert_eq!(pool.run(|| panic!("of the test")).await, Err::<(), _>(Refused::Lost));
         assert_eq!(pool.run(|| 1).await, Ok(1), "the worker came back");
+    }
+
+    #[tokio::test]
+    async fn suspects_leave_a_worker_free() {
+        let pool = Arc::new(Pool::new(2, 8, LONG));
+        let (started, wait) = mpsc::channel();
+        let (finish, gate) = mpsc::channel::<()>();
+        let busy = tokio::spawn({
+            let pool = pool.clone();
+            async move {
+                pool.run_suspect(move || {
+                    started.send(()).expect("the test listens");
+                    gate.recv()
+                })
+                .await
+            }
+        });
+        tokio::task::spawn_blocking(move || wait.recv()).await.expect("joined").expect("started");
+        let queued: Vec<_> = (0..2).map(|n| tokio::spawn({ let pool = pool.clone(); async move { pool.run_suspect(move || n).await } })).collect();
+        while pool.suspects_places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pool.run_suspect(|| 1).await, Err(Refused::Saturated), "no more places for suspects");
+        assert_eq!(pool.run(|| 1).await, Ok(1), "the others go past them");
+        finish.send(()).expect("the work waits");
+        assert_eq!(busy.await.expect("joined"), Ok(Ok(())));
+        for (n, queued) in queued.into_iter().enumerate() {
+            assert_eq!(queued.await.expect("joined"), Ok(n));
+        }
     }
 
     #[tokio::test]

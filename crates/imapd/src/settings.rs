@@ -15,7 +15,7 @@ pub struct Settings {
     pub append_limit: u64,
     /// Sessions of one account from one address. Thunderbird opens 5, Outlook one a folder, phones reconnect without closing.
     pub sessions_per_user: usize,
-    /// Failed logins on one connection before it is closed.
+    /// Failed logins on one connection before it is closed. Thunderbird makes three of one wrong password, and a person mistypes twice.
     pub login_failures: u32,
     /// How often a client in IDLE hears something. Two minutes: what stands between us forgets silent connections (cheap routers
     /// from three minutes on), and a peer that is gone shows.
@@ -34,7 +34,7 @@ impl Default for Settings {
             plaintext_auth: PlaintextAuth::No,
             append_limit: 50 << 20,
             sessions_per_user: 50,
-            login_failures: 3,
+            login_failures: 6,
             still_here: Duration::from_secs(120),
             look: Duration::from_secs(20),
             language: imap::Limits::default(),

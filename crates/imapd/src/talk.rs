@@ -53,6 +53,16 @@ impl Talk {
         self.0.peer().remote.ip()
     }
 
+    /// As `auth` knows it.
+    pub(crate) fn client(&self) -> auth::Client {
+        auth::Client { address: self.address(), service: auth::Service::Imap }
+    }
+
+    /// What a login can be bound to.
+    pub(crate) fn binding(&self) -> Option<[u8; 32]> {
+        self.0.binding()
+    }
+
     /// With the address it tells sessions apart in the log.
     pub(crate) fn port(&self) -> u16 {
         self.0.peer().remote.port()

@@ -54,6 +54,11 @@ impl Stranger<'_> {
         may_use_password(self.house, self.talk)
     }
 
+    /// As `auth` knows it.
+    pub(crate) fn client(&self) -> auth::Client {
+        auth::Client { address: self.talk.peer().remote.ip(), service: auth::Service::Pop3 }
+    }
+
     /// Opens the maildrop of one who proved to be itself, or tells why not.
     pub(crate) async fn judged(&mut self, judged: Result<Identity, Denied>) -> Result<Next, Gone> {
         let identity = match judged {

@@ -108,12 +108,13 @@ impl Demo {
     async fn make_accounts(&self, house: &House) -> Result<Vec<Address>, Failure> {
         let mut made = Vec::new();
         for (address, password) in &self.accounts {
-            let secret = sasl::Record::of_password(password.as_bytes()).map_err(|error| Failure::new(Code::Unavailable, address, error))?.to_string();
+            let scram = crate::command::user::scram(house);
+            let secret = auth::secret_of(password.as_bytes(), scram, &[]).map_err(|error| Failure::new(Code::Unavailable, address, error))?;
             let there = house.store.account_by_login(address).await.map_err(|error| of_store(address, &error))?;
             match there {
-                Some(account) => house.store.set_password(account.id, &secret).await.map_err(|error| of_store(address, &error))?,
+                Some(account) => house.store.set_password(account.id, secret).await.map_err(|error| of_store(address, &error))?,
                 None => {
-                    house.store.add_account(address, &secret, None).await.map_err(|error| of_store(address, &error))?;
+                    house.store.add_account(address, secret, None).await.map_err(|error| of_store(address, &error))?;
                     made.push(address.clone());
                 }
             }

@@ -1,6 +1,7 @@
 //! One exchange, from the client's first message to its credentials. States go in by value and come out, so an
 //! exchange that ended cannot be fed again.
 
+use crate::scram::{Asking, Binding, First, Proof, Success};
 use crate::{Credentials, Mechanism, base64, credentials, login, plain};
 
 /// Longest response in bytes of base64, the limit RFC 4954 §4 gives for an SMTP line: what the grammars need here
@@ -9,10 +10,13 @@ pub const MAX_RESPONSE: usize = 12_288;
 
 /// An exchange that waits for the client.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Exchange(State);
+pub struct Exchange(pub(crate) State);
 
 #[derive(Clone, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
+    ScramFirst(First),
+    ScramProof(Box<Proof>),
+    ScramSuccess(Success),
     Plain,
     LoginName,
     LoginPassword { name: String },
@@ -23,6 +27,12 @@ enum State {
 pub enum Step {
     /// Send `text` (not yet base64; it may be empty) and give the response to `next`.
     Challenge { text: Vec<u8>, next: Exchange },
+    /// SCRAM: whose keys? Give them to [`Asking::keys`].
+    Keys(Asking),
+    /// SCRAM: the client proved that it knows the password of `name`, `which` of those whose keys were given.
+    Proven { name: String, authzid: Option<String>, which: usize },
+    /// SCRAM: it did not; `why` is for the operator.
+    Refused { name: String, why: &'static str },
     /// The client said all; whether it is true is for another to find out.
     Credentials(Credentials),
     /// What came is not in the mechanism's grammar, or not base64: refuse as malformed, not as a wrong password.
@@ -32,9 +42,11 @@ pub enum Step {
 }
 
 impl Exchange {
-    /// Begins with the client's initial response, when it sent one.
-    pub fn start(mechanism: Mechanism, initial: Option<&[u8]>) -> Step {
+    /// Begins with the client's initial response, when it sent one. `binding`: of the TLS connection on which -PLUS is offered.
+    pub fn start(mechanism: Mechanism, binding: Option<Binding>, initial: Option<&[u8]>) -> Step {
         let (first, prompt): (State, &[u8]) = match mechanism {
+            Mechanism::ScramPlus => (State::ScramFirst(First { plus: true, binding }), b""),
+            Mechanism::Scram => (State::ScramFirst(First { plus: false, binding }), b""),
             Mechanism::Plain => (State::Plain, b""), // an empty challenge: "your turn" (RFC 4422 §3)
             Mechanism::Login => (State::LoginName, login::USERNAME),
         };
@@ -46,12 +58,12 @@ impl Exchange {
 
     /// As [`Exchange::start`], from the command's text: base64, or `=` for an empty response (RFC 4954 §4,
     /// RFC 5034 §4, RFC 9051 §6.2.2).
-    pub fn start_text(mechanism: Mechanism, initial: Option<&[u8]>) -> Step {
+    pub fn start_text(mechanism: Mechanism, binding: Option<Binding>, initial: Option<&[u8]>) -> Step {
         match initial {
-            None => Exchange::start(mechanism, None),
-            Some(b"=") => Exchange::start(mechanism, Some(b"")),
+            None => Exchange::start(mechanism, binding, None),
+            Some(b"=") => Exchange::start(mechanism, binding, Some(b"")),
             Some(text) => match decode(text) {
-                Some(message) => Exchange::start(mechanism, Some(&message)),
+                Some(message) => Exchange::start(mechanism, binding, Some(&message)),
                 None => Step::Bad,
             },
         }
@@ -60,6 +72,9 @@ impl Exchange {
     /// Goes on with the client's decoded response.
     pub fn step(self, response: &[u8]) -> Step {
         match self.0 {
+            State::ScramFirst(first) => first.step(response),
+            State::ScramProof(proof) => proof.step(response),
+            State::ScramSuccess(success) => success.step(response),
             State::Plain => plain::read(response).map_or(Step::Bad, Step::Credentials),
             State::LoginName => match credentials::name(response) {
                 Some(name) => Step::Challenge {
@@ -83,9 +98,19 @@ impl Exchange {
     }
 }
 
+/// Never a key.
+impl std::fmt::Debug for Asking {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Asking({:?})", self.name())
+    }
+}
+
 impl std::fmt::Debug for Exchange {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(match self.0 {
+            State::ScramFirst(_) => "Exchange(SCRAM)",
+            State::ScramProof(_) => "Exchange(SCRAM, proof)",
+            State::ScramSuccess(_) => "Exchange(SCRAM, success)",
             State::Plain => "Exchange(PLAIN)",
             State::LoginName => "Exchange(LOGIN, name)",
             State::LoginPassword { .. } => "Exchange(LOGIN, password)",
@@ -104,7 +129,7 @@ mod tests {
     /// Runs an exchange over texts; gives the challenges as they stand on the wire, and the end.
     fn run(mechanism: Mechanism, initial: Option<&str>, lines: &[&str]) -> (Vec<String>, Step) {
         let mut challenges = Vec::new();
-        let mut step = Exchange::start_text(mechanism, initial.map(str::as_bytes));
+        let mut step = Exchange::start_text(mechanism, None, initial.map(str::as_bytes));
         for line in lines {
             let Step::Challenge { text, next } = step else { panic!("ended before {line:?}: {step:?}") };
             challenges.push(base64::encode(&text));
@@ -151,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_password_is_never_printed() {
-        let mut step = Exchange::start(Mechanism::Login, Some(b"tim"));
+        let mut step = Exchange::start(Mechanism::Login, None, Some(b"tim"));
         assert!(!format!("{step:?}").contains("tim"));
         if let Step::Challenge { next, .. } = step {
             step = next.step(b"hunter2");

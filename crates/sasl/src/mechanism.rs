@@ -1,8 +1,12 @@
 //! The mechanisms by name.
 
-/// A mechanism this server can run. Both send the password, so both want TLS below them.
+/// A mechanism this server can run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Mechanism {
+    /// RFC 7677, bound to the TLS connection below (RFC 9266).
+    ScramPlus,
+    /// RFC 7677: the password is not sent.
+    Scram,
     /// RFC 4616: everything in one message.
     Plain,
     /// draft-murchison-sasl-login-00: user name and password, each at a prompt.
@@ -11,11 +15,13 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All of them, best first: the order in which they are announced.
-    pub const ALL: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+    pub const ALL: [Mechanism; 4] = [Mechanism::ScramPlus, Mechanism::Scram, Mechanism::Plain, Mechanism::Login];
 
     /// The name as announced (RFC 4422 §3.1: upper case, at most 20 characters).
     pub fn name(self) -> &'static str {
         match self {
+            Mechanism::ScramPlus => "SCRAM-SHA-256-PLUS",
+            Mechanism::Scram => "SCRAM-SHA-256",
             Mechanism::Plain => "PLAIN",
             Mechanism::Login => "LOGIN",
         }
@@ -35,7 +41,8 @@ mod tests {
     fn names_are_found_in_any_case_and_only_whole() {
         assert_eq!(Mechanism::of_name(b"pLain"), Some(Mechanism::Plain));
         assert_eq!(Mechanism::of_name(b"LOGIN"), Some(Mechanism::Login));
-        for other in [&b""[..], b"PLAI", b"PLAIN ", b"CRAM-MD5", b"\xff"] {
+        assert_eq!(Mechanism::of_name(b"scram-sha-256-plus"), Some(Mechanism::ScramPlus));
+        for other in [&b""[..], b"PLAI", b"PLAIN ", b"CRAM-MD5", b"SCRAM-SHA-1", b"\xff"] {
             assert_eq!(Mechanism::of_name(other), None, "{other:?}");
         }
     }

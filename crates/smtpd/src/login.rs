@@ -1,7 +1,7 @@
 //! AUTH: the exchange carries lines between the client and `auth`, which judges them.
 
 use crate::visit::{Visit, note};
-use auth::{Denied, Login, Progress};
+use auth::{Client, Denied, Login, Progress, Service};
 use dialogue::{Answer, Event};
 use mail::Status;
 use net::Gone;
@@ -17,8 +17,8 @@ pub(crate) async fn login(visit: &mut Visit, command: Auth) -> Result<Option<Eve
         visit.say(Answer::Done(UNAVAILABLE)).await?;
         return Ok(None);
     };
-    let from = visit.peer().address;
-    let mut progress = Login::start(&auth, from, command.mechanism.as_bytes(), command.initial.as_deref()).await;
+    let client = Client { address: visit.peer().address, service: Service::Submission };
+    let mut progress = Login::start(&auth, client, command.mechanism.as_bytes(), visit.binding(), command.initial.as_deref()).await;
     loop {
         let next = match progress {
             Progress::Challenge { text, next } => {
@@ -39,6 +39,7 @@ pub(crate) async fn login(visit: &mut Visit, command: Auth) -> Result<Option<Eve
 }
 
 async fn finish(visit: &mut Visit, mechanism: String, ended: Progress) -> Result<(), Gone> {
+    let denied = matches!(ended, Progress::Denied(_));
     let reply = match ended {
         Progress::LoggedIn(identity) => {
             visit.logged_in(identity, mechanism);
@@ -51,6 +52,8 @@ async fn finish(visit: &mut Visit, mechanism: String, ended: Progress) -> Result
         Progress::UnknownMechanism => Reply::AUTH_UNKNOWN,
         Progress::Malformed | Progress::Challenge { .. } => Reply::AUTH_NOT_BASE64,
     };
-    note!(visit, "warning: {}: SASL {mechanism} authentication failed: {}", visit.peer(), reply.text());
+    // fail2ban's filter for Postfix knows LOGIN and PLAIN here, and no SCRAM: a guess by SCRAM shall count as well.
+    let (named, method) = if denied && mechanism.starts_with("SCRAM") { ("LOGIN", format!(", sasl_method={mechanism}")) } else { (mechanism.as_str(), String::new()) };
+    note!(visit, "warning: {}: SASL {named} authentication failed: {}{method}", visit.peer(), reply.text());
     visit.say(Answer::Done(reply)).await
 }

@@ -112,7 +112,10 @@ impl Visit {
     /// A command outside of a transaction, or one that ended it.
     async fn between(&mut self, command: Command) -> Result<(), Gone> {
         match command {
-            Command::Hello { welcome, .. } => self.say(Answer::Done(welcome)).await,
+            Command::Hello { welcome, .. } => {
+                let mechanisms: Vec<&str> = self.mechanisms().into_iter().map(sasl::Mechanism::name).collect();
+                self.say(Answer::Done(welcome.offering(&mechanisms))).await
+            }
             Command::Reset => self.say(Answer::Done(Reply::OK)).await,
             Command::Quit => self.say(Answer::Close(Reply::BYE)).await,
             Command::StartTls => {
@@ -222,6 +225,16 @@ impl Visit {
 
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref().map(|(identity, _)| identity)
+    }
+
+    /// What a login can be bound to on this connection.
+    pub fn binding(&self) -> Option<[u8; 32]> {
+        self.conversation.binding()
+    }
+
+    /// The mechanisms offered on this connection.
+    fn mechanisms(&self) -> Vec<sasl::Mechanism> {
+        self.service.auth().map(|auth| auth.mechanisms(self.binding().is_some())).unwrap_or_default()
     }
 
     pub fn mechanism(&self) -> Option<&str> {

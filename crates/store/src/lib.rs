@@ -65,7 +65,7 @@ pub use bell::Watch;
 pub use bodies::Bodies;
 pub use copy::{Copied, Copy};
 pub use deposit::{Deposit, Deposited};
-pub use directory::{Account, Credential, State};
+pub use directory::{Account, Credential, MAX_APP_PASSWORDS, Secret, State};
 pub use expunge::{Expunge, Expunged};
 pub use facts::Facts;
 pub use ids::{AccountId, MailboxId, MessageId};
@@ -79,8 +79,10 @@ pub use shelf::{Kind, Reading, Shelf};
 pub use view::{Changes, Row, View};
 
 /// The store's tables.
-pub const MIGRATIONS: &[db::Migration] =
-    &[db::Migration { version: 2, name: "store", text: include_str!("../../../migrations/0002_store.sql") }];
+pub const MIGRATIONS: &[db::Migration] = &[
+    db::Migration { version: 2, name: "store", text: include_str!("../../../migrations/0002_store.sql") },
+    db::Migration { version: 4, name: "house_key", text: include_str!("../../../migrations/0004_house_key.sql") },
+];
 
 /// The one store of users and mailboxes. Cheap to clone.
 #[derive(Clone)]

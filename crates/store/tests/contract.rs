@@ -457,6 +457,51 @@ async fn new_accounts_have_their_folders_and_removed_ones_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_renewed_only_while_it_is_the_same() {
+    on_every_engine(|world| async move {
+        let (store, alice) = (&world.store, world.alice);
+        let secret = |record: &str, keys: Option<&str>| store::Secret { record: record.into(), scram: keys.map(str::to_owned) };
+        let kept = async || store.credentials(alice).await.unwrap()[0].secret.clone();
+        store.set_password(alice, "{SSHA}old").await.unwrap();
+        assert!(!store.all_have_scram().await.unwrap(), "{}", world.engine);
+        let better = secret("{ARGON2ID}new", Some("4096,…"));
+        assert!(!store.renew_password(alice, &"{SSHA}older".into(), better.clone()).await.unwrap(), "{}", world.engine);
+        assert_eq!(kept().await, "{SSHA}old".into());
+        assert!(store.renew_password(alice, &"{SSHA}old".into(), better.clone()).await.unwrap(), "{}", world.engine);
+        assert_eq!(kept().await, better);
+        assert!(!store.renew_password(alice, &"{ARGON2ID}new".into(), better.clone()).await.unwrap(), "{}: other keys", world.engine);
+        assert!(store.all_have_scram().await.unwrap(), "{}", world.engine);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn app_passwords_stand_beside_the_password() {
+    on_every_engine(|world| async move {
+        let (store, alice) = (&world.store, world.alice);
+        for (label, scopes) in [("phone", 1), ("printer", 4)] {
+            store.add_app_password(alice, label, "{SHA256}x".into(), scopes).await.unwrap();
+        }
+        let again = store.add_app_password(alice, "phone", "{SHA256}y".into(), 0).await.unwrap_err();
+        assert!(matches!(refused(&again), Some(Refused::Cannot(_))), "{}", world.engine);
+        store.set_password(alice, "{SSHA}another").await.unwrap();
+        let shown = store.credentials(alice).await.unwrap();
+        let shown: Vec<_> = shown.iter().map(|one| (one.id, one.is_app, one.label.as_str(), one.scopes, one.last_used)).collect();
+        assert_eq!(shown, [(1, false, "password", 0, None), (2, true, "phone", 1, None), (3, true, "printer", 4, None)], "{}", world.engine);
+        store.note_use(alice, 3).await.unwrap();
+        assert!(store.credentials(alice).await.unwrap()[2].last_used.is_some(), "{}", world.engine);
+        assert!(store.remove_app_password(alice, "phone").await.unwrap());
+        assert!(!store.remove_app_password(alice, "phone").await.unwrap() && !store.remove_app_password(alice, "password").await.unwrap());
+        for n in 1..store::MAX_APP_PASSWORDS {
+            store.add_app_password(alice, &n.to_string(), "{SHA256}x".into(), 0).await.unwrap();
+        }
+        let full = store.add_app_password(alice, "one more", "{SHA256}x".into(), 0).await.unwrap_err();
+        assert!(matches!(refused(&full), Some(Refused::Limit(_))), "{}", world.engine);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_settler_runs_beside_everything_and_loses_nothing() {
     on_every_engine(|world| async move {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -100,6 +100,10 @@ async fn exercise(store: &Store) {
     store.addresses_of(alice).await.unwrap();
     store.credentials(alice).await.unwrap();
     store.set_password(alice, "{PLAIN}y").await.unwrap();
+    store.renew_password(alice, &"{PLAIN}y".into(), "{PLAIN}z".into()).await.unwrap();
+    store.add_app_password(alice, "phone", "{PLAIN}a".into(), 1).await.unwrap();
+    store.note_use(alice, 2).await.unwrap();
+    store.remove_app_password(alice, "phone").await.unwrap();
     store.is_hosted("example.test").await.unwrap();
     store.account_by_login(&address).await.unwrap();
     store.remove_account(alice).await.unwrap();

@@ -31,6 +31,8 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     p("pop3s_listen", Kind::Listen, "$inet_interfaces", "Where pop3s listens (995)."),
     p("port_offset", Kind::Int(0, 60_000), "0", "Added to the default ports: several instances on one host, tests without root."),
     p("postmaster", Kind::Text, "", "Who gets mail to postmaster@ and abuse@ of every domain; empty: the first account."),
+    p("scram", Kind::Choice(&["auto", "on", "off"]), "auto", "Logins by SCRAM-SHA-256: auto offers it once every account has keys for it, on always; off makes no keys."),
+    p("scram_plus", Kind::Bool, "no", "Offer SCRAM-SHA-256-PLUS, bound to the connection, over TLS 1.3; some mutt and neomutt choose it and can't do it."),
     p("services", Kind::Names(&KNOWN_SERVICES), "smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s, queue, upkeep", "What serve starts."),
     p("sieve_listen", Kind::Listen, "$inet_interfaces", "Where sieve listens (4190)."),
     p("smtp_listen", Kind::Listen, "$inet_interfaces", "Where smtp listens (25)."),

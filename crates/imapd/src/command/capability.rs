@@ -16,7 +16,7 @@ pub(crate) async fn capability(talk: &mut Talk, imapd: &Imapd, logged_in: bool) 
 
 /// What can be announced on this connection now.
 pub(crate) fn capabilities(imapd: &Imapd, talk: &Talk, logged_in: bool) -> Vec<Text> {
-    let mechanisms = sasl::Mechanism::ALL.map(sasl::Mechanism::name);
+    let mechanisms: Vec<&str> = imapd.auth().mechanisms(talk.binding().is_some()).into_iter().map(sasl::Mechanism::name).collect();
     let password = may_send_password(imapd, talk);
     code::capabilities(&Announce {
         logged_in,

@@ -15,7 +15,7 @@ pub(crate) async fn login(talk: &mut Talk, imapd: &Imapd, login: Login) -> Resul
     }
     // What is not UTF-8 is nobody's name, and takes as long to be found so as any other.
     let user = String::from_utf8_lossy(&login.user);
-    imapd.auth().check(&user, &login.password, talk.address()).await.map_err(denied)
+    imapd.auth().check(&user, &login.password, talk.client()).await.map_err(denied)
 }
 
 /// The password that came anyway has been seen by everybody on the way (C-03).

@@ -10,11 +10,11 @@ use crate::{Next, ended, no};
 
 pub(crate) async fn auth(stranger: &mut Stranger<'_>, mechanism: &str, initial: Option<Secret>) -> Result<Next, Gone> {
     if !stranger.may_use_password() {
-        return stranger.done(no::insecure()).await; // every mechanism we have sends the password
+        return stranger.done(no::insecure()).await;
     }
-    let from = stranger.talk.peer().remote.ip();
+    let (client, binding) = (stranger.client(), stranger.talk.binding());
     let initial = initial.as_ref().map(Secret::reveal);
-    let mut progress = Login::start(&stranger.house.auth, from, mechanism.as_bytes(), initial).await;
+    let mut progress = Login::start(&stranger.house.auth, client, mechanism.as_bytes(), binding, initial).await;
     loop {
         let (text, login) = match progress {
             Progress::Challenge { text, next } => (text, next),
@@ -39,7 +39,8 @@ pub(crate) async fn auth(stranger: &mut Stranger<'_>, mechanism: &str, initial: 
 pub(crate) async fn auth_list(stranger: &mut Stranger<'_>) -> Result<Next, Gone> {
     stranger.talk.answer(Answer::Part(Reply::Follows("Mechanisms follow".into()))).await?;
     if stranger.may_use_password() {
-        let names: String = sasl::Mechanism::ALL.iter().map(|mechanism| format!("{}\r\n", mechanism.name())).collect();
+        let mechanisms = stranger.house.auth.mechanisms(stranger.talk.binding().is_some());
+        let names: String = mechanisms.into_iter().map(|mechanism| format!("{}\r\n", mechanism.name())).collect();
         stranger.talk.answer(Answer::Chunk(names.into())).await?;
     }
     stranger.done(Reply::End).await

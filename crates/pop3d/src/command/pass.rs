@@ -10,7 +10,7 @@ pub(crate) async fn pass(stranger: &mut Stranger<'_>, user: &str, password: Secr
     if !stranger.may_use_password() {
         return stranger.done(no::insecure()).await;
     }
-    let from = stranger.talk.peer().remote.ip();
-    let judged = stranger.house.auth.check(user, password.reveal(), from).await;
+    let client = stranger.client();
+    let judged = stranger.house.auth.check(user, password.reveal(), client).await;
     stranger.judged(judged).await
 }

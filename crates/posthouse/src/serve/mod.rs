@@ -62,8 +62,11 @@ where
     let stopper = Stopper::new();
     let tls = certificates(house)?;
     let held = signals::hold(house, &wanted)?;
-    let settings = AuthSettings { default_domain: default_domain(house).await?, ..AuthSettings::default() };
+    let scram = crate::command::user::scram(house);
+    let scram_plus = house.config.bool("scram_plus");
+    let settings = AuthSettings { default_domain: default_domain(house).await?, scram, scram_plus, ..AuthSettings::default() };
     let auth = Auth::new(house.store.clone(), settings).map_err(|error| Failure::new(Code::Unavailable, "auth", error))?;
+    auth.look_for_keys().await;
     let doors = doors::open(house, &wanted, tls.is_some())?;
     let (mut tasks, receiving) = services::start(house, doors, auth, tls.as_ref(), &stopper);
     tasks.extend(services::start_housekeeping(house, &wanted, &stopper));

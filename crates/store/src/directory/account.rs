@@ -1,6 +1,7 @@
 use db::{BoxFuture, Error, Failed, Key, Locks, Step, Tx, Value};
 use mail::Address;
 
+use super::credential::{self, Secret};
 use super::{Account, State, stored};
 use crate::refused::blame;
 use crate::{AccountId, Refused, Store, ids, mailbox, now_ms};
@@ -50,15 +51,15 @@ impl Store {
         self.db().query(&sql, &[login.folded().to_string().into()]).await?.first().map(account).transpose()
     }
 
-    /// Makes an account with INBOX, Drafts, Sent, Junk, Trash and Archive, all subscribed. `secret` is a password
-    /// record. Refused when the address is taken or its domain is not hosted.
-    pub async fn add_account(&self, login: &Address, secret: &str, quota_bytes: Option<u64>) -> Result<AccountId, Error> {
+    /// Makes an account with INBOX, Drafts, Sent, Junk, Trash and Archive, all subscribed. `secret` is what is kept
+    /// of its password. Refused when the address is taken or its domain is not hosted.
+    pub async fn add_account(&self, login: &Address, secret: impl Into<Secret>, quota_bytes: Option<u64>) -> Result<AccountId, Error> {
         let quota = quota_bytes.map(|most| i64::try_from(most).unwrap_or(i64::MAX));
         if let Some(other) = self.neighbour(login, None).await? {
             tracing::error!("account {login} would share the directory of {other}: mail_location needs %d or %u");
             return Err(Refused::Cannot("another account has the same directory: mail_location needs %d or %u").into());
         }
-        let id = self.db().commit(Add { id: ids::fresh(), login: login.folded(), secret: secret.to_owned(), quota }).await?;
+        let id = self.db().commit(Add { id: ids::fresh(), login: login.folded(), secret: secret.into(), quota }).await?;
         // Other programs (mutt) can open the Maildir before its first message. The account is there whether or not this works.
         for mailbox in self.mailboxes(id).await? {
             let home = self.home(id).await?;
@@ -137,7 +138,7 @@ impl Store {
 struct Add {
     id: i64,
     login: Address,
-    secret: String,
+    secret: Secret,
     quota: Option<i64>,
 }
 
@@ -173,8 +174,7 @@ impl Add {
         // seq starts at the time in milliseconds: above any counter of a server taken over or a database lost.
         let sql = "INSERT INTO account (id, seq, floor, uidvalidity, quota_bytes) VALUES (?1, ?2, ?2, 0, ?3)";
         tx.execute(sql, &[self.id.into(), now.into(), self.quota.into()]).await?;
-        let sql = "INSERT INTO credential (account_id, id, kind, label, secret, created) VALUES (?1, 1, 0, 'password', ?2, ?3)";
-        tx.execute(sql, &[self.id.into(), self.secret.as_str().into(), now.into()]).await?;
+        credential::first(tx, self.id, &self.secret, now).await?;
         mailbox::standard(tx, AccountId::new(self.id)).await?;
         Ok(AccountId::new(self.id))
     }

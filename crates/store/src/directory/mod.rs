@@ -6,6 +6,7 @@ mod account;
 mod alias;
 mod credential;
 mod domain;
+mod house_key;
 mod lookup;
 
 use std::collections::HashMap;
@@ -19,7 +20,7 @@ use mail::Address;
 use crate::{AccountId, Refused, Store};
 
 pub use alias::Alias;
-pub use credential::Credential;
+pub use credential::{Credential, MAX_APP_PASSWORDS, Secret};
 pub use domain::Domain;
 pub(crate) use domain::Hosted;
 pub use lookup::Lookup;

@@ -1,11 +1,16 @@
 //! `user`: accounts.
 
-use std::io::{IsTerminal, Read};
+mod app_password;
+mod import;
 
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
+
+use auth::Scram;
 use clap::Subcommand;
 use mail::Address;
 use serde_json::json;
-use store::{Account, State};
+use store::{Account, Credential, Secret, State};
 
 use crate::cli::Json;
 use crate::failure::{Code, Failure, of_store};
@@ -44,6 +49,11 @@ pub enum Asked {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Make the accounts of a Dovecot passwd-file, with their hashes
+    Import { file: PathBuf },
+    /// Passwords for one program or device each
+    #[command(subcommand)]
+    AppPassword(app_password::Asked),
     /// Remove an account with all its mail
     Remove { address: String },
 }
@@ -53,8 +63,8 @@ pub async fn run(house: &House, asked: Asked) -> Result<(), Failure> {
     match asked {
         Asked::Add { address, password_stdin, quota } => {
             let login = parse(&address)?;
-            let secret = secret(&address, password_stdin)?;
-            house.store.add_account(&login, &secret, quota).await.map_err(|error| of_store(&address, &error))?;
+            let secret = secret(house, &address, password_stdin, &[])?;
+            house.store.add_account(&login, secret, quota).await.map_err(|error| of_store(&address, &error))?;
             Ok(())
         }
         Asked::List(json) => {
@@ -66,9 +76,12 @@ pub async fn run(house: &House, asked: Asked) -> Result<(), Failure> {
         Asked::Show { address, json } => find(house, &address).await.map(|account| print(&account, json)),
         Asked::Passwd { address, password_stdin } => {
             let account = find(house, &address).await?;
-            let secret = secret(&address, password_stdin)?;
-            house.store.set_password(account.id, &secret).await.map_err(|error| of_store(&address, &error))
+            let others = house.store.credentials(account.id).await.map_err(|error| of_store(&address, &error))?;
+            let secret = secret(house, &address, password_stdin, &others)?;
+            house.store.set_password(account.id, secret).await.map_err(|error| of_store(&address, &error))
         }
+        Asked::AppPassword(asked) => app_password::run(house, asked).await,
+        Asked::Import { file } => import::import(house, &file).await,
         Asked::Remove { address } => {
             let account = find(house, &address).await?;
             house.store.remove_account(account.id).await.map_err(|error| of_store(&address, &error))
@@ -107,8 +120,13 @@ fn print(account: &Account, Json { json }: Json) {
     }
 }
 
-/// The record of a password that is read or asked for.
-fn secret(subject: &str, from_stdin: bool) -> Result<String, Failure> {
+/// Whether SCRAM is wanted here.
+pub fn scram(house: &House) -> Scram {
+    Scram::of(house.config.text("scram"))
+}
+
+/// What is to be kept of a password that is read or asked for.
+fn secret(house: &House, subject: &str, from_stdin: bool, others: &[Credential]) -> Result<Secret, Failure> {
     let password = if from_stdin { read(subject)? } else { ask(subject)? };
     if password.is_empty() {
         return Err(Failure::new(Code::BadInput, subject, "the password is empty; give one"));
@@ -116,8 +134,7 @@ fn secret(subject: &str, from_stdin: bool) -> Result<String, Failure> {
     if password.chars().count() < WEAK {
         eprintln!("posthouse: {subject}: the password is shorter than {WEAK} characters, and easily guessed; a longer one is better");
     }
-    let record = sasl::Record::of_password(password.as_bytes());
-    record.map(|record| record.to_string()).map_err(|error| Failure::new(Code::Unavailable, subject, error))
+    auth::secret_of(password.as_bytes(), scram(house), others).map_err(|error| Failure::new(Code::Unavailable, subject, error))
 }
 
 fn read(subject: &str) -> Result<String, Failure> {
