@@ -66,8 +66,8 @@ imap.expunge()
 assert imap.search() == [3]
 imap.move(3, "Archive 2026/\u5f52\u6863")
 assert imap.search() == [] and imap.folder_status("Archive 2026/\u5f52\u6863")[b"MESSAGES"] == 1
-if imap.has_capability("QUOTA"):
-    assert imap.get_quota_root("INBOX")
+root, _ = imap.get_quota_root("INBOX")
+assert root.mailbox == "INBOX", root
 imap.close_folder()
 
 # IDLE: told of what comes in meanwhile.
