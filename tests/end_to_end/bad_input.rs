@@ -226,7 +226,7 @@ fn nuls(house: &House) -> Vec<Talk> {
         talk.says(&[("a NO\0OP", "a BAD "), ("a SELECT \"IN\0BOX\"", "a BAD "), ("a SELECT {5+}\r\nIN\0BX", "a BAD ")]);
         open.push(talk);
     }
-    house.reading().says(&[("\0 NOOP", "* BAD "), ("b NOOP", "b OK ")]);
+    house.reading().says(&[("\0 NOOP", "* BAD "), ("b NOOP", "b OK "), ("c APPEND INBOX {3+}\r\na\0b", "c BAD "), ("d NOOP", "d OK ")]);
     let mut talk = house.talk("pop3");
     talk.says(&[("NO\0OP", "-ERR "), ("USER a\0b", "-ERR "), ("USER carol", "+OK ")]);
     open.push(talk);
@@ -310,7 +310,8 @@ fn refused_literals(house: &House) -> Vec<Talk> {
     let mut after = house.reading();
     for (command, octets, want) in [
         ("NOSUCH", 100, "b BAD "),
-        ("CREATE", 5_000, "b BAD [TOOBIG] "),
+        ("CREATE", 5_000, "b NO [CANNOT] "),
+        ("CREATE", 80_000, "b BAD [TOOBIG] "),
         ("APPEND nowhere", 100, "b NO [TRYCREATE] "),
         ("APPEND \"../x\"", 4_090, "b NO [CANNOT] "),
         ("APPEND INBOX", 20 * MB, "b NO [TOOBIG] "),

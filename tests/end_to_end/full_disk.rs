@@ -37,7 +37,7 @@ fn send(at: SocketAddr, session: usize) -> Vec<String> {
             Ok(_) => taken.push(id),
             Err(error) => {
                 let said = error.to_string();
-                // What has no room for its file is told of the room; where the database has none, it is another day's trouble.
+                // Told of the room, be it a file's or the database's; but where the log's index can't grow, SQLite knows only of an error.
                 assert!(said.starts_with("452 4.3.1 ") || said.starts_with("451 4.3.0 "), "{said}");
                 refused += 1;
                 if refused == REFUSALS {
