@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use house_tests::{client, long, skip};
+use house_tests::{engine, long};
 
 use crate::eager;
 use crate::world::{RECOVERY, World};
@@ -46,18 +46,9 @@ fn killed_with_a_queue_nothing_is_lost_or_delivered_twice() {
 
 #[test]
 fn killed_on_postgresql_nothing_acknowledged_is_lost_or_doubled() {
-    let name = "killed_on_postgresql_nothing_acknowledged_is_lost_or_doubled";
-    let Ok(server) = std::env::var("POSTHOUSE_TEST_POSTGRES") else {
-        return skip(name, "POSTHOUSE_TEST_POSTGRES names no server");
-    };
-    if !client::installed(name, &["psql"]) {
-        return;
-    }
+    let Some(url) = engine::postgres("killed_on_postgresql_nothing_acknowledged_is_lost_or_doubled") else { return };
     let directory = tempfile::tempdir().expect("a directory");
-    let database = format!("crash_{}", std::process::id());
-    client::run("psql", &["-q", &server, "-c", &format!("CREATE DATABASE {database}")]).ok();
-    let (head, _) = server.rsplit_once('/').expect("postgres://HOST/DATABASE");
-    survives(&mut World::new(directory.path(), Some(&format!("{head}/{database}"))));
+    survives(&mut World::new(directory.path(), Some(&url)));
 }
 
 #[test]

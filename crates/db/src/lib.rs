@@ -21,12 +21,17 @@
 //! what it was refused for may not have happened. When the engine cannot ([`Error::Busy`], [`Error::Engine`]) all of a group are told at
 //! once; only [`Error::Closed`] leaves it open whether a change happened.
 //!
+//! **Bells.** Listeners ([`Db::on_commit`]) hear of a commit of this process at once, and of one of another process of the store within
+//! some milliseconds once [`Db::listen`] was called: over Unix datagrams beside the database, or NOTIFY. A bell may be lost.
+//!
 //! What a crash leaves: a group is in the database whole or not at all; nobody is answered before it is durable.
 
 #![forbid(unsafe_code)]
 
+mod bus;
 mod engine;
 mod error;
+mod hold;
 mod migrate;
 mod postgres;
 mod row;
@@ -41,6 +46,7 @@ mod writer;
 
 pub use engine::{BINDS, Tx, statements};
 pub use error::{Error, Failed};
+pub use hold::Hold;
 pub use migrate::Migration;
 pub use row::{Row, Value};
 pub use step::{BoxFuture, Key, Locks, Step};
@@ -64,18 +70,50 @@ struct Inner {
     readers: engine::Readers,
     writers: writer::Writers,
     bells: Arc<Bells>,
+    url: Url,
 }
 
-type Bell = Box<dyn Fn(&[Key]) + Send + Sync>;
+/// What listeners hear of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed<'k> {
+    /// What these keys name.
+    Keys(&'k [Key]),
+    /// Another process changed something, and what was lost.
+    Anything,
+}
+
+impl Changed<'_> {
+    /// Whether something changed whose key is such.
+    pub fn any(&self, such: impl Fn(&Key) -> bool) -> bool {
+        match self {
+            Changed::Keys(keys) => keys.iter().any(such),
+            Changed::Anything => true,
+        }
+    }
+}
+
+type Bell = Box<dyn Fn(Changed<'_>) + Send + Sync>;
 
 /// Whoever wants to hear which keys a commit changed.
-#[derive(Default)]
-pub(crate) struct Bells(RwLock<Vec<Bell>>);
+pub(crate) struct Bells {
+    here: RwLock<Vec<Bell>>,
+    bus: bus::Bus,
+}
 
 impl Bells {
+    pub(crate) fn start(way: bus::Way) -> Arc<Bells> {
+        Arc::new(Bells { here: RwLock::default(), bus: bus::Bus::start(way) })
+    }
+
+    /// This process committed.
     pub(crate) fn ring(&self, keys: &[Key]) {
-        for bell in self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner()).iter() {
-            bell(keys);
+        self.bus.tell_others(keys);
+        self.ring_here(Changed::Keys(keys));
+    }
+
+    pub(crate) fn ring_here(&self, changed: Changed<'_>) {
+        for bell in self.here.read().unwrap_or_else(|poisoned| poisoned.into_inner()).iter() {
+            bell(changed);
         }
     }
 }
@@ -84,12 +122,16 @@ impl Db {
     /// Opens the database at `url`, makes it when it is a SQLite file that is not there, and brings its schema up to
     /// the newest of `migrations`. Starts the writers, so it must run inside a tokio runtime.
     pub async fn open(url: &Url, migrations: &[Migration]) -> Result<Db, Error> {
-        let bells = Arc::new(Bells::default());
+        let way = match url {
+            Url::Sqlite(path) => bus::Way::Datagrams(sqlite::run_directory(path).join("bells").into()),
+            Url::Postgres(options) => bus::Way::Notify(options.clone()),
+        };
+        let bells = Bells::start(way);
         let (readers, writers) = match url {
             Url::Sqlite(path) => sqlite::open(path, migrations, bells.clone()).await?,
             Url::Postgres(options) => postgres::open(options, migrations, bells.clone()).await?,
         };
-        Ok(Db { inner: Arc::new(Inner { readers, writers, bells }) })
+        Ok(Db { inner: Arc::new(Inner { readers, writers, bells, url: url.clone() }) })
     }
 
     /// Runs `unit` in a transaction and returns its answers once they are durable. Once called, the unit runs to its
@@ -124,14 +166,28 @@ impl Db {
         self.inner.readers.begin().await
     }
 
-    /// `bell` is called by the writer after each commit with the keys that changed. It must not block.
-    pub fn on_commit(&self, bell: impl Fn(&[Key]) + Send + Sync + 'static) {
-        self.inner.bells.0.write().unwrap_or_else(|poisoned| poisoned.into_inner()).push(Box::new(bell));
+    /// `bell` is called after each commit with what changed; of other processes' commits too, once [`Db::listen`] was called. It
+    /// must not block.
+    pub fn on_commit(&self, bell: impl Fn(Changed<'_>) + Send + Sync + 'static) {
+        self.inner.bells.here.write().unwrap_or_else(|poisoned| poisoned.into_inner()).push(Box::new(bell));
+    }
+
+    /// Hears of what other processes of the store commit, from now on. For a process that stays: it costs a connection of
+    /// PostgreSQL, or a socket.
+    pub fn listen(&self) {
+        self.inner.bells.bus.listen(&self.inner.bells);
+    }
+
+    /// Waits until no other process of the database holds `name`, and holds it. SQLite has one machine's processes only, which
+    /// lock files against each other: there it is nothing.
+    pub async fn hold(&self, name: &str) -> Result<Hold, Error> {
+        hold::hold(&self.inner.url, name).await
     }
 
     /// Ends the writers after what was submitted is done, and closes the connections.
     pub async fn close(&self) {
         self.inner.writers.close().await;
+        self.inner.bells.bus.close().await;
         self.inner.readers.close().await;
     }
 }

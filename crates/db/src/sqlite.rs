@@ -101,6 +101,11 @@ fn advice(text: &str) -> &'static str {
     }
 }
 
+/// Where the processes of a store meet, beside the database.
+pub(crate) fn run_directory(database: &Path) -> PathBuf {
+    database.parent().unwrap_or(Path::new(".")).join("run")
+}
+
 /// The file on which writers of several processes queue: fair, unlike SQLite's polling.
 struct WriteLock {
     file: Arc<OwnedFd>,
@@ -160,7 +165,7 @@ impl Waiting {
 impl WriteLock {
     fn open(database: &Path, wait: Duration) -> Result<WriteLock, Error> {
         use rustix::fs::{Mode, OFlags};
-        let directory = database.parent().unwrap_or(Path::new(".")).join("run");
+        let directory = run_directory(database);
         let failed = |path: &Path, error: &dyn std::fmt::Display| {
             Error::Engine(format!("{}: {error}; is the directory above it there, and may this user write to it?", path.display()))
         };
@@ -431,9 +436,9 @@ mod tests {
     }
 
     async fn open(path: &Path) -> Result<Db, Error> {
-        let bells = Arc::new(Bells::default());
+        let bells = Bells::start(crate::bus::Way::Datagrams(run_directory(path).join("bells").into()));
         let (readers, writers) = open_with(path, crate::MIGRATIONS, bells.clone(), SOON, 1 << 20).await?;
-        Ok(Db { inner: Arc::new(Inner { readers, writers, bells }) })
+        Ok(Db { inner: Arc::new(Inner { readers, writers, bells, url: crate::Url::Sqlite(path.into()) }) })
     }
 
     /// Another program, as the sqlite3 shell.

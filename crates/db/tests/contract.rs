@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use db::testing::Fresh;
-use db::{BoxFuture, Db, Error, Failed, Key, Locks, Migration, Step, Tx, Value};
+use db::{BoxFuture, Changed, Db, Error, Failed, Key, Locks, Migration, Step, Tx, Value};
 
 const TABLES: &[Migration] = &[
     db::MIGRATIONS[0],
@@ -161,9 +161,9 @@ async fn bells_ring_after_the_commit_and_reopening_finds_it() {
     for fresh in engines {
         let (rung, last) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicI64::new(0)));
         let (counted, seen) = (rung.clone(), last.clone());
-        fresh.db.on_commit(move |keys| {
+        fresh.db.on_commit(move |changed| {
             counted.fetch_add(1, Ordering::SeqCst);
-            if let Some(Key::Account(id)) = keys.first() {
+            if let Changed::Keys([Key::Account(id)]) = changed {
                 seen.store(*id, Ordering::SeqCst);
             }
         });
@@ -385,4 +385,119 @@ async fn a_server_that_is_gone_is_told_to_all_at_once_and_found_again() {
     let through = proxy(tokio::net::TcpListener::bind(address).await.unwrap(), server);
     assert_eq!(db.commit(Add { id: 1, by: 1 }).await.unwrap(), 2);
     through.abort();
+}
+
+/// What a `Db` hears of others, as it comes.
+fn heard(db: &Db) -> tokio::sync::mpsc::UnboundedReceiver<Option<Vec<Key>>> {
+    let (sender, heard) = tokio::sync::mpsc::unbounded_channel();
+    db.on_commit(move |changed| {
+        let keys = match changed {
+            Changed::Keys(keys) => Some(keys.to_vec()),
+            Changed::Anything => None,
+        };
+        let _ = sender.send(keys);
+    });
+    db.listen();
+    heard
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_process_commits_the_others_hear_of_and_itself_once() {
+    let (_directory, engines) = engines().await;
+    for fresh in engines {
+        let second = Db::open(&fresh.url, TABLES).await.unwrap();
+        let third = Db::open(&fresh.url, TABLES).await.unwrap();
+        let mut here = heard(&fresh.db);
+        let mut there = [heard(&second), heard(&third)];
+        if fresh.engine == "postgres" {
+            // They are listening once they say that something may have been lost.
+            for heard in [&mut here].into_iter().chain(&mut there) {
+                assert_eq!(heard.recv().await.unwrap(), None);
+            }
+        }
+        let mut took = Vec::new();
+        for n in 0..20 {
+            fresh.db.commit(Add { id: n, by: 1 }).await.unwrap();
+            let begun = std::time::Instant::now();
+            for heard in &mut there {
+                // Other tests' stores may be in the same database, and on the same channel.
+                while !heard.recv().await.unwrap().is_some_and(|keys| keys.contains(&Key::Account(n))) {}
+            }
+            took.push(begun.elapsed());
+        }
+        took.sort_unstable();
+        assert!(took[took.len() / 2] < std::time::Duration::from_millis(50), "{}: {took:?}", fresh.engine);
+        if fresh.engine == "sqlite" {
+            let own = std::iter::from_fn(|| here.try_recv().ok()).filter(|keys| keys.as_ref().is_some_and(|keys| keys.contains(&Key::Account(7)))).count();
+            assert_eq!(own, 1, "its own letter came back to it");
+        }
+        second.close().await;
+        third.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_gone_leaves_no_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let fresh = db::testing::sqlite(directory.path(), TABLES).await.unwrap();
+    let bells = directory.path().join("run/bells");
+    let sockets = || std::fs::read_dir(&bells).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    fresh.db.listen();
+    assert_eq!(sockets().len(), 1);
+    // As kill -9 leaves it: bound, and nobody there.
+    drop(std::os::unix::net::UnixDatagram::bind(bells.join("1.dead")).unwrap());
+    let second = Db::open(&fresh.url, TABLES).await.unwrap();
+    second.listen();
+    assert_eq!(sockets().len(), 3);
+    second.commit(Add { id: 1, by: 1 }).await.unwrap();
+    second.close().await;
+    assert_eq!(sockets().len(), 1, "{:?}", sockets());
+    drop(fresh.db);
+    // The task that held it ends soon after.
+    tokio::time::timeout(std::time::Duration::from_secs(20), async {
+        while !sockets().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_hears_nothing_holds_nobody_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let fresh = db::testing::sqlite(directory.path(), TABLES).await.unwrap();
+    let bells = directory.path().join("run/bells");
+    std::fs::create_dir_all(&bells).unwrap();
+    // Stopped: its socket takes what it has room for, and nobody reads.
+    let _deaf = std::os::unix::net::UnixDatagram::bind(bells.join("1.deaf")).unwrap();
+    let second = Db::open(&fresh.url, TABLES).await.unwrap();
+    let mut hears = heard(&second);
+    for n in 0..300 {
+        fresh.db.commit(Add { id: n, by: 1 }).await.unwrap();
+        if n % 10 == 0 {
+            while !hears.recv().await.unwrap().is_some_and(|keys| keys.contains(&Key::Account(n))) {}
+        }
+    }
+    second.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_holds_another_waits_for() {
+    let (_directory, engines) = engines().await;
+    for fresh in engines.into_iter().filter(|fresh| fresh.engine == "postgres") {
+        let second = Db::open(&fresh.url, TABLES).await.unwrap();
+        let held = fresh.db.hold("queue").await.unwrap();
+        second.hold("upkeep").await.unwrap();
+        let waiting = tokio::spawn(async move { second.hold("queue").await.map(drop) });
+        tokio::time::timeout(std::time::Duration::from_millis(200), async {
+            while !waiting.is_finished() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .unwrap_err();
+        drop(held);
+        waiting.await.unwrap().unwrap();
+    }
 }

@@ -61,8 +61,8 @@ impl<R: Routes> Runner<R> {
     pub fn new(store: Store, routes: R, limits: Limits) -> Arc<Runner<R>> {
         let bell = Arc::new(Notify::new());
         let ringing = bell.clone();
-        store.db().on_commit(move |keys| {
-            if keys.iter().any(|key| matches!(key, Key::Queued(_))) {
+        store.db().on_commit(move |changed| {
+            if changed.any(|key| matches!(key, Key::Queued(_))) {
                 ringing.notify_one();
             }
         });

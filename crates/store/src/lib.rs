@@ -15,7 +15,7 @@
 //! Refusals are [`Refused`], inside [`db::Error::Refused`]; [`refused`] takes them out.
 //!
 //! Several processes may have one store: writers queue in `db`, work on directories is done by one at a time (a lock on the
-//! spool), and each looks every few seconds for what the others committed.
+//! spool), and each hears of what the others commit ([`db::Db::listen`]) and looks every few seconds for what it may have missed.
 //!
 //! Limits: [`keyword::MOST`] keywords an account, [`mailbox::MOST`] mailboxes an account, UIDs end at 2³²−1.
 //!
@@ -109,9 +109,9 @@ impl Store {
         let bells = bell::Bells::default();
         let hosted = Arc::new(directory::Hosted::default());
         let (ringing, changed) = (bells.clone(), hosted.clone());
-        db.on_commit(move |keys| {
-            changed.note(keys);
-            ringing.ring(keys);
+        db.on_commit(move |what| {
+            changed.note(what);
+            ringing.ring(what);
         });
         let inner = Inner { db, bodies, bells, views: view::Views::default(), shelves: shelf::Shelves::default(), homes: directory::Homes::default(), hosted, unplaced: AtomicBool::new(false) };
         Store { inner: Arc::new(inner) }
@@ -127,7 +127,8 @@ impl Store {
         &self.inner.bodies
     }
 
-    /// Changes of `account` from now on ring this bell: those of this process at once, those of others within two seconds.
+    /// Changes of `account` from now on ring this bell: those of this process at once, those of others within some milliseconds
+    /// ([`db::Db::listen`]), and within five seconds if that fails.
     pub fn watch(&self, account: AccountId) -> Watch {
         let watch = self.inner.bells.watch(account);
         if let Ok(runtime) = tokio::runtime::Handle::try_current()

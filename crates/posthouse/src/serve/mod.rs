@@ -1,6 +1,7 @@
 //! `serve`: every service of this process, in the foreground, until TERM.
 
 mod doors;
+mod locks;
 pub mod services;
 mod signals;
 mod sweep;
@@ -16,6 +17,9 @@ use crate::house::{self, House};
 
 /// Every service there is to serve, in the order of the manual.
 pub const SERVICES: [&str; 10] = ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "queue", "upkeep"];
+
+/// Those of them that have no doors.
+const BEHIND: [&str; 2] = ["queue", "upkeep"];
 
 /// What `serve` is told.
 #[derive(Args, Clone, Debug, Default)]
@@ -61,7 +65,8 @@ where
     let signals = signals::Signals::listen()?;
     let stopper = Stopper::new();
     let tls = certificates(house)?;
-    let held = signals::hold(house, &wanted)?;
+    let held = locks::hold(house, SERVICES.into_iter().filter(|service| !BEHIND.contains(service) && wanted(service)))?;
+    house.db.listen();
     let scram = crate::command::user::scram(house);
     let scram_plus = house.config.bool("scram_plus");
     let settings = AuthSettings { default_domain: default_domain(house).await?, scram, scram_plus, ..AuthSettings::default() };
@@ -69,7 +74,7 @@ where
     auth.look_for_keys().await;
     let doors = doors::open(house, &wanted, tls.is_some())?;
     let (mut tasks, receiving) = services::start(house, doors, auth, tls.as_ref(), &stopper);
-    tasks.extend(services::start_housekeeping(house, &wanted, &stopper));
+    tasks.extend(services::start_housekeeping(house, &wanted, &stopper)?);
     say("posthouse: ready")?;
     let outcome = ready(stopper.clone()).await;
     match &outcome {

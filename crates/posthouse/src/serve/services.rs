@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use auth::{Auth, PlaintextAuth};
-use net::{Caps, Limits, Listener, Setup, Stopper, TlsServer};
+use net::{Caps, Limits, Listener, Setup, Stop, Stopper, TlsServer};
 use tokio::task::JoinHandle;
 
+use super::locks::Role;
+use crate::failure::Failure;
 use crate::house::House;
 
 /// Sessions of one service: as many as descriptors are likely to allow.
@@ -80,21 +82,27 @@ pub fn start(house: &House, doors: Vec<Listener>, auth: Auth, tls: Option<&TlsSe
     (tasks, receiving)
 }
 
-/// The queue's runner and the store's upkeep, where this process holds them.
-pub fn start_housekeeping(house: &House, wanted: &dyn Fn(&str) -> bool, stopper: &Stopper) -> Vec<JoinHandle<()>> {
+/// The queue's runner and the store's upkeep, while this process is the one to do them.
+pub fn start_housekeeping(house: &House, wanted: &dyn Fn(&str) -> bool, stopper: &Stopper) -> Result<Vec<JoinHandle<()>>, Failure> {
     let mut tasks = Vec::new();
     if wanted("queue") {
-        let stop = stopper.stop();
         let limits = smtpd::Settings::of(&house.config, smtpd::Role::Relay, false, false).plan;
         let runner = mda::Runner::new(house.store.clone(), router(house), limits);
-        tasks.push(tokio::spawn(runner.run(async move { stop.requested().await })));
+        let work = move |stop: Stop| runner.clone().run(async move { stop.requested().await });
+        tasks.push(tokio::spawn(Role::new(house, "queue")?.run(stopper.stop(), work)));
     }
     if wanted("upkeep") {
-        let stop = stopper.stop();
-        tasks.push(tokio::spawn(store::settle::run(house.store.clone(), async move { stop.requested().await })));
-        tasks.push(tokio::spawn(super::sweep::run(house.clone(), stopper.stop())));
+        let of = house.clone();
+        let work = move |stop: Stop| {
+            let (house, settling) = (of.clone(), stop.clone());
+            let settle = store::settle::run(of.store.clone(), async move { settling.requested().await });
+            async move {
+                tokio::join!(settle, super::sweep::run(house, stop));
+            }
+        };
+        tasks.push(tokio::spawn(Role::new(house, "upkeep")?.run(stopper.stop(), work)));
     }
-    tasks
+    Ok(tasks)
 }
 
 /// Where addresses lead, by this configuration.

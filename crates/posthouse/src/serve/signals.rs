@@ -1,36 +1,13 @@
-//! Signals, and the locks that keep two processes from doing one thing.
+//! Signals.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use net::{Stopper, TlsServer};
-use rustix::fs::{FlockOperation, flock};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::SERVICES;
 use super::services::Receiving;
 use crate::failure::{Code, Failure};
 use crate::house::House;
-
-/// The services this process serves, for as long as it lives.
-pub struct Held(#[allow(dead_code, reason = "held, not read")] Vec<File>);
-
-/// Takes `run/SERVICE.lock` for each wanted service: at most one process of a store serves it.
-pub fn hold(house: &House, wanted: &dyn Fn(&str) -> bool) -> Result<Held, Failure> {
-    let run = house.config.store_directory().join("run");
-    std::fs::create_dir_all(&run).map_err(|error| Failure::new(Code::Unavailable, run.display(), error))?;
-    let mut held = Vec::new();
-    for service in SERVICES.into_iter().filter(|service| wanted(service)) {
-        let path = run.join(format!("{service}.lock"));
-        let file = File::options().create(true).append(true).open(&path).map_err(|error| Failure::new(Code::Unavailable, path.display(), error))?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let text = format!("another process serves it over {}; stop that one, or serve others here with --only", house.config.store_directory().display());
-            return Err(Failure::new(Code::Unavailable, service, text));
-        }
-        held.push(file);
-    }
-    Ok(Held(held))
-}
 
 /// What we listen to; from the moment this exists, no signal ends the process by itself.
 pub struct Signals {

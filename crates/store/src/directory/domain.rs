@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use db::{BoxFuture, Error, Failed, Key, Locks, Step, Tx};
+use db::{BoxFuture, Changed, Error, Failed, Key, Locks, Step, Tx};
 
 use crate::refused::blame;
 use crate::{Refused, Store, ids};
@@ -57,8 +57,8 @@ const MOST_REMEMBERED: usize = 1000;
 
 impl Hosted {
     /// Hears what a commit changed.
-    pub(crate) fn note(&self, keys: &[Key]) {
-        if keys.contains(&Key::Directory) {
+    pub(crate) fn note(&self, changed: Changed<'_>) {
+        if changed.any(|key| *key == Key::Directory) {
             self.known().clear();
         }
     }

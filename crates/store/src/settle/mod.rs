@@ -18,14 +18,15 @@ use std::time::Duration;
 
 use db::Error;
 
+use crate::bell::Accounts;
 use crate::{AccountId, Store};
 
 /// How long changes are gathered before they are settled: short for whoever looks into a Maildir, long enough that at a
 /// steady rate many messages share one sync and one commit instead of holding up the next delivery each.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// How often everything is looked at, whether or not a bell rang: what failed is tried again, and what other processes of
-/// the store committed is found, for their bells are not heard here.
+/// How often everything is looked at, whether or not a bell rang: what failed is tried again, and what another process of the store
+/// committed is found though its bell was lost.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Does what is due now and then whatever commits bring, until `stop` is ready; then what is left once more. Erases accounts
@@ -37,6 +38,8 @@ pub async fn run(store: Store, stop: impl Future<Output = ()>) {
 async fn run_every(store: Store, stop: impl Future<Output = ()>, again: Duration) {
     let mut stop = std::pin::pin!(stop);
     let mut pruning = prune::Round::default();
+    // Another process may have done this before, or since we did it last.
+    store.inner.unplaced.store(false, Ordering::Relaxed);
     if let Err(error) = store.erase_removed().await {
         tracing::warn!("erasing removed accounts: {error}; it is tried again at the next start");
     }
@@ -50,17 +53,20 @@ async fn run_every(store: Store, stop: impl Future<Output = ()>, again: Duration
                 biased;
                 () = &mut stop => return settle_logged(&store, None).await,
                 () = &mut all => break,
-                changed = gather(&store) => settle_logged(&store, Some(changed)).await,
+                changed = gather(&store) => settle_logged(&store, changed).await,
             }
         }
     }
 }
 
-/// The accounts that changed, once something did and a moment for more has passed.
-async fn gather(store: &Store) -> HashSet<i64> {
+/// The accounts that changed (None: it may be any), once something did and a moment for more has passed.
+async fn gather(store: &Store) -> Option<HashSet<i64>> {
     store.inner.bells.rung().await;
     tokio::time::sleep(GATHER).await;
-    store.inner.bells.changed()
+    match store.inner.bells.changed() {
+        Accounts::These(accounts) => Some(accounts),
+        Accounts::Any => None,
+    }
 }
 
 /// Everything that is due, now. For tools, tests and benchmarks: afterwards the store is settled.
