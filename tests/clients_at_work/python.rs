@@ -37,6 +37,11 @@ fn a_client_in_idle_is_told_of_a_delivery() {
 }
 
 #[test]
+fn zlib_and_ours_understand_each_other() {
+    script("zlib_and_ours_understand_each_other", "compress.py");
+}
+
+#[test]
 fn the_maildir_says_within_two_seconds_what_clients_did() {
     if !installed("the_maildir_says_within_two_seconds_what_clients_did", &["python3"]) {
         return;

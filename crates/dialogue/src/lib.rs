@@ -38,6 +38,7 @@
 //! |              | `Part` before it announced; ≤ 64 KiB each      | the literal; octets that exceed it are left out       |
 //! | `Done(a)`    | the end of the answer (tagged, last line)      | `input`, no `answers`: the command is over            |
 //! | `Upgrade(a)` | like `Done`                                    | `upgrade`, nothing else, until `upgraded` is called   |
+//! | `Compress(a)`| like `Done`                                    | `compress`, nothing else, until `upgraded` is called  |
 //! | `Close(a)`   | like `Done`; may come unasked (421, `* BYE`)   | `close`, nothing else, for ever                       |
 //!
 //! For a client's end an answer is the next command: `Done(command)` sends it and wants the reply as `input`;
@@ -54,14 +55,14 @@
 //! their end of line. A line that breaks the limit or the rules is the protocol's to report (usually as a `Command`).
 //!
 //! **The end.** `ended(why, now)` is called once the input is used up (`Peer`), the deadline has passed while the loop waited for input
-//! (`Timeout`), or the server stops (`Stop`). It gives `Event::Ended(why)`, the last event of all, and from then on
+//! (`Timeout`), what comes can't be decompressed (`Garbled`), or the server stops (`Stop`). It gives `Event::Ended(why)`, the last event of all, and from then on
 //! wants `answers` (unless `Peer`), so that the handler may say `Close(421 …)`. Two exceptions: for `Stop` it
 //! gives `None` where the peer shall first finish (a message being received): the loop asks again whenever it would wait
 //! for input, and cuts the session at the stop's own deadline; for `Peer` and `Timeout`, `None` means that the handler
 //! needs no telling: it sees the end of the events.
 //!
 //! **`wants()` changes only within `receive`, `ended`, `answer` and `upgraded`**, never by time passing: it is a pure
-//! function of the state. Several wishes may hold at once; the loop serves them in the order close, upgrade, answers, input.
+//! function of the state. Several wishes may hold at once; the loop serves them in the order close, upgrade, compress, answers, input.
 //!
 //! **`deadline()`** is when to stop waiting for input, set when the waiting began (for a command as a whole, not for each
 //! read: a peer that sends one octet a minute gains nothing). It is looked at only while the loop waits for the peer, so our
@@ -98,7 +99,8 @@ pub trait Dialogue {
     fn wants(&self) -> Wants;
     /// Appends the answer to `out`. Called only while `wants().answers`.
     fn answer(&mut self, part: Answer<Self::Answer>, out: &mut BytesMut, now: Instant);
-    /// TLS (or compression) stands; the loop has thrown away all input from before. State learnt in clear is to be forgotten.
+    /// TLS stands, or compression, whichever was wanted; the loop has thrown away all input from before. Before TLS, state learnt in
+    /// clear is to be forgotten.
     fn upgraded(&mut self, now: Instant);
     /// When to give up waiting for input; see the crate's first comment.
     fn deadline(&self) -> Option<Instant>;
@@ -130,8 +132,10 @@ pub enum Answer<A> {
     Chunk(Bytes),
     /// The end of the answer.
     Done(A),
-    /// The end of the answer, then TLS or compression begins.
+    /// The end of the answer, then TLS begins.
     Upgrade(A),
+    /// The end of the answer; everything after it is compressed, both ways.
+    Compress(A),
     /// The end of the answer and of the session.
     Close(A),
 }
@@ -145,6 +149,8 @@ pub enum Ended {
     Timeout,
     /// The server stops.
     Stop,
+    /// The peer's octets cannot be read any more (what they are compressed in is broken); it can still be told.
+    Garbled,
 }
 
 /// What a dialogue wants now. Nothing at all means that it waits for the end of the session.
@@ -154,23 +160,27 @@ pub struct Wants {
     pub input: bool,
     /// Answers from the handler.
     pub answers: bool,
-    /// TLS or compression, once all output is flushed.
+    /// TLS, once all output is flushed.
     pub upgrade: bool,
+    /// Compression, once all output is flushed.
+    pub compress: bool,
     /// The end, once all output is flushed.
     pub close: bool,
 }
 
 impl Wants {
     /// Waits for the peer only.
-    pub const INPUT: Wants = Wants { input: true, answers: false, upgrade: false, close: false };
+    pub const INPUT: Wants = Wants { input: true, answers: false, upgrade: false, compress: false, close: false };
     /// An answer is due.
-    pub const ANSWERS: Wants = Wants { input: false, answers: true, upgrade: false, close: false };
+    pub const ANSWERS: Wants = Wants { input: false, answers: true, upgrade: false, compress: false, close: false };
     /// Both may speak (IDLE).
-    pub const BOTH: Wants = Wants { input: true, answers: true, upgrade: false, close: false };
+    pub const BOTH: Wants = Wants { input: true, answers: true, upgrade: false, compress: false, close: false };
     /// After `Answer::Upgrade`.
-    pub const UPGRADE: Wants = Wants { input: false, answers: false, upgrade: true, close: false };
+    pub const UPGRADE: Wants = Wants { input: false, answers: false, upgrade: true, compress: false, close: false };
+    /// After `Answer::Compress`.
+    pub const COMPRESS: Wants = Wants { input: false, answers: false, upgrade: false, compress: true, close: false };
     /// After `Answer::Close`.
-    pub const CLOSE: Wants = Wants { input: false, answers: false, upgrade: false, close: true };
+    pub const CLOSE: Wants = Wants { input: false, answers: false, upgrade: false, compress: false, close: true };
     /// Nothing: the peer is gone.
-    pub const NOTHING: Wants = Wants { input: false, answers: false, upgrade: false, close: false };
+    pub const NOTHING: Wants = Wants { input: false, answers: false, upgrade: false, compress: false, close: false };
 }

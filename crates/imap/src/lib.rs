@@ -2,7 +2,7 @@
 //! IMAP as spoken by a server, without a socket, file, clock or runtime.
 //!
 //! Implements RFC 3501 (§6 commands, §7 responses, §9 grammar), 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN,
-//! 3502 MULTIAPPEND, 3516 BINARY, 3691 UNSELECT, 4315 UIDPLUS, 4959 SASL-IR, 5161 ENABLE, 5530 response codes, 6851 MOVE, 7162 CONDSTORE and
+//! 3502 MULTIAPPEND, 3516 BINARY, 3691 UNSELECT, 4315 UIDPLUS, 4959 SASL-IR, 4978 COMPRESS, 5161 ENABLE, 5530 response codes, 6851 MOVE, 7162 CONDSTORE and
 //! QRESYNC, 7888 LITERAL- before and LITERAL+ after login;
 //! of lists 5258 LIST-EXTENDED, 5819 LIST-STATUS, 6154 SPECIAL-USE and CREATE-SPECIAL-USE, 8438 STATUS=SIZE, 9208 QUOTA;
 //! of searches 4731 ESEARCH, 5032 WITHIN, 5182 SEARCHRES, 5256 SORT and THREAD, 5267 §3 ESORT, 5957 SORT=DISPLAY.
@@ -47,8 +47,9 @@
 //! * **IDLE.** `→ Command(Idle)`; `← Go(Continue("idling"))`, `← Part(..)` as things happen, `→ Line(_)`, which is always DONE:
 //!   `← Done(OK)`. (Anything else the client says is a `Reflex`.)
 //! * **STARTTLS.** `→ Command(StartTls)`; `← Upgrade(Tagged OK)`, or `← Done(NO)`.
+//! * **COMPRESS.** `→ Command(Compress)`; `← Compress(Tagged OK)`, or `← Done(NO)`.
 //! * **LOGOUT.** `← Close(Batch[Bye, Tagged OK])`.
-//! * **Ended.** `→ Ended(Timeout | Stop)`: `← Close(Bye)` (C-08), after a `Done` if a command was under way and is
+//! * **Ended.** `→ Ended(Timeout | Stop | Garbled)`: `← Close(Bye)` (C-08), after a `Done` if a command was under way and is
 //!   finished. `→ Ended(Peer)`: stop; an answer goes nowhere.
 //!
 //! Before login the session itself refuses what needs a login, and afterwards LOGIN, AUTHENTICATE and STARTTLS. Which

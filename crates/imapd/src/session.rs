@@ -76,8 +76,8 @@ pub(crate) async fn serve(imapd: Imapd, conversation: net::Conversation<imap::Se
     tracing::info!(service, user = %identity.login, %rip, rport, method, tls, "login");
     let mut reader = Reader { talk, imapd, identity, selected: None, enabled: Enabled::default(), _seat: seat };
     let why = read(&mut reader).await;
-    let broken = reader.talk.failure();
-    tracing::info!(service, user = %reader.identity.login, %rip, rport, broken, "logout: {why}");
+    let (broken, octets) = (reader.talk.failure(), reader.talk.octets());
+    tracing::info!(service, user = %reader.identity.login, %rip, rport, "in" = octets.read, out = octets.written, broken, "logout: {why}");
 }
 
 /// Until a login: gives who it is and how it logged in, or `None` when the connection ends first.
@@ -285,6 +285,7 @@ async fn farewell(talk: &mut Talk, why: Ended) -> &'static str {
     let (bye, reason) = match why {
         Ended::Peer => return "connection closed",
         Ended::Timeout => (Response::Bye(None, "Autologout, idle for too long".into()), "timeout"),
+        Ended::Garbled => (Response::Bye(None, "What you compressed cannot be read".into()), "garbled"),
         Ended::Stop => (Response::Bye(Some(Code::Unavailable), "The server is stopping".into()), "server stops"),
     };
     let _ = talk.answer(Answer::Close(bye)).await;

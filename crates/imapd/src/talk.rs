@@ -77,6 +77,15 @@ impl Talk {
         self.0.secured()
     }
 
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.0.compressed()
+    }
+
+    /// For the log: octets of the protocol, in and out.
+    pub(crate) fn octets(&self) -> net::Octets {
+        self.0.octets()
+    }
+
     /// For the log: protocol and cipher, or `none`.
     pub(crate) fn tls(&self) -> String {
         self.0.tls().map_or_else(|| "none".into(), |tls| format!("{} {}", tls.protocol, tls.cipher))

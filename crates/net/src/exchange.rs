@@ -41,9 +41,21 @@ pub enum Failure {
     /// An upgrade was promised where no certificate is configured: a mistake of ours.
     #[error("TLS was asked for, but no certificate is configured")]
     NoTls,
+    /// What the peer compressed cannot be read.
+    #[error("what the peer sent cannot be decompressed: {0}")]
+    Garbled(String),
     /// The dialogue left more input than `Limits::input`: a mistake of ours.
     #[error("the protocol left too much input unread")]
     Flooded,
+}
+
+/// How much was said, in octets of the protocol: before compression and TLS. For the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Octets {
+    /// By the peer.
+    pub read: u64,
+    /// By us; also what the peer may not have taken any more.
+    pub written: u64,
 }
 
 impl<D: Dialogue> Conversation<D> {
@@ -102,6 +114,16 @@ impl<D: Dialogue> Conversation<D> {
         self.exchange.lock().tls.as_ref()?.binding.map(|binding| binding.0)
     }
 
+    /// Whether both ends compress what they say now.
+    pub fn compressed(&self) -> bool {
+        self.exchange.lock().compressed
+    }
+
+    /// What was said until now.
+    pub fn octets(&self) -> Octets {
+        self.exchange.lock().octets
+    }
+
     /// Why the connection broke, if it did; set before `Event::Ended(Ended::Peer)` comes.
     pub fn failure(&self) -> Option<Failure> {
         self.exchange.lock().failure.clone()
@@ -136,6 +158,8 @@ pub(crate) struct Inner<C, A> {
     /// The handler dropped its conversation.
     left: bool,
     pub(crate) tls: Option<Arc<TlsInfo>>,
+    pub(crate) compressed: bool,
+    pub(crate) octets: Octets,
     pub(crate) failure: Option<Failure>,
     /// Waiting for an event.
     reader: Option<Waker>,
@@ -166,6 +190,8 @@ impl<C, A> Exchange<C, A> {
             gone: false,
             left: false,
             tls: tls.map(Arc::new),
+            compressed: false,
+            octets: Octets::default(),
             failure: None,
             reader: None,
             writer: None,

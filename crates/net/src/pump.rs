@@ -10,10 +10,11 @@
 //!   down, not our memory up. No deadline counts meanwhile.
 //! * Reading and writing octets never touches the handler: what happens to the socket becomes an event or nothing.
 
+use crate::deflate::Garbled;
 use crate::exchange::{Exchange, Failure};
 use crate::limits::Limits;
 use crate::tls::End;
-use crate::wire::Wire;
+use crate::wire::{Stream, Wire};
 use bytes::{Buf, BytesMut};
 use dialogue::{Dialogue, Ended, Event};
 use std::io;
@@ -33,9 +34,12 @@ const HELD: usize = 16 << 10;
 /// send RST, which can overtake our last reply.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_OCTETS: usize = 256 << 10;
+/// How long a compressed session says nothing before its compressor goes: two commands of one conversation share it, and a client in
+/// IDLE has none.
+const REST: Duration = Duration::from_secs(3);
 
 pub(crate) struct Pump<S, D: Dialogue> {
-    wire: Wire<S>,
+    stream: Stream<S>,
     dialogue: D,
     exchange: Arc<Exchange<D::Command, D::Answer>>,
     end: Option<End>,
@@ -55,6 +59,8 @@ pub(crate) struct Pump<S, D: Dialogue> {
     lag: Duration,
     holding: Option<Instant>,
     shaking: Option<Instant>,
+    /// Since when nothing was read or answered.
+    still: Option<Instant>,
     /// The next instant at which a step may do something more.
     alarm: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -93,7 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
         limits: Limits,
     ) -> Pump<S, D> {
         Pump {
-            wire,
+            stream: Stream::new(wire),
             dialogue,
             exchange,
             end,
@@ -109,6 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
             lag: Duration::ZERO,
             holding: None,
             shaking: None,
+            still: None,
             alarm: None,
             timer: None,
         }
@@ -138,13 +145,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
         if matches!(self.closing, Closing::Closed) {
             return Step::Nothing;
         }
-        if self.wire.is_shaking() {
+        if self.stream.wire.is_shaking() {
             return self.shake(cx, now);
         }
         let mut wants = self.dialogue.wants();
         if wants.answers && self.output.len() < self.limits.output {
             if let Some(answer) = self.exchange.take(cx) {
+                let before = self.output.len();
                 self.dialogue.answer(answer, &mut self.output, now);
+                self.exchange.lock().octets.written += (self.output.len() - before) as u64;
+                self.still = None;
                 self.fresh = true;
                 self.answered = now;
                 self.lag = Duration::ZERO;
@@ -157,6 +167,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
         }
         if wants.upgrade {
             return self.upgrade(cx, now);
+        }
+        if wants.compress {
+            return self.compress(cx, now);
         }
         if wants.input && !self.ended && self.exchange.has_room() {
             return self.listen(cx, stopping, now);
@@ -198,13 +211,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
         }
         let mut scratch = [MaybeUninit::uninit(); READ];
         let mut scratch = ReadBuf::uninit(&mut scratch);
-        match self.wire.poll_read(cx, &mut scratch) {
+        match self.stream.poll_read(cx, &mut scratch) {
             Poll::Ready(Ok(())) if scratch.filled().is_empty() => self.fail(Failure::Closed, cx, now),
             Poll::Ready(Ok(())) => {
                 self.input.extend_from_slice(scratch.filled());
+                self.exchange.lock().octets.read += scratch.filled().len() as u64;
+                self.still = None;
                 self.fresh = true;
                 Step::Moved
             }
+            Poll::Ready(Err(error)) if error.get_ref().is_some_and(|cause| cause.is::<Garbled>()) => self.garbled(&error, cx, now),
             Poll::Ready(Err(error)) => self.fail(failure(&error), cx, now),
             Poll::Pending => self.wait(cx, now),
         }
@@ -226,6 +242,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
         if self.output.capacity() > 0 {
             self.output = BytesMut::new();
         }
+        if self.stream.is_at_work() {
+            let rest = *self.still.get_or_insert(now) + REST;
+            if now < rest {
+                self.set_alarm(rest);
+            } else {
+                self.stream.rest();
+            }
+        }
         Step::Nothing
     }
 
@@ -234,6 +258,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
         self.ended = true;
         self.exchange.finish(last, !self.dialogue.wants().answers, cx);
         Step::Handler
+    }
+
+    /// What the peer sends means nothing any more; it is told, if the dialogue will.
+    fn garbled(&mut self, error: &io::Error, cx: &Context<'_>, now: Instant) -> Step {
+        self.exchange.lock().failure.get_or_insert(Failure::Garbled(error.to_string()));
+        let last = self.dialogue.ended(Ended::Garbled, now);
+        self.over(last, cx)
     }
 
     /// The peer is gone. If it only closed its own direction, what was answered is still flushed when the handler ends.
@@ -279,7 +310,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
             return Poll::Ready(Ok(()));
         }
         while !self.output.is_empty() {
-            match self.wire.poll_write(cx, &self.output) {
+            match self.stream.poll_write(cx, &self.output) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Failure::Io("nothing could be written".into()))),
                 Poll::Ready(Ok(size)) => self.written(size),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(failure(&error))),
@@ -287,7 +318,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
             }
         }
         if self.unflushed {
-            match self.wire.poll_flush(cx) {
+            match self.stream.poll_flush(cx) {
                 Poll::Ready(Ok(())) => self.unflushed = false,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(failure(&error))),
                 Poll::Pending => return self.stalled(now),
@@ -335,15 +366,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
         let Some(end) = &self.end else {
             return self.fail(Failure::NoTls, cx, now);
         };
-        if !self.wire.upgrade(end) {
+        if self.stream.is_compressed() || !self.stream.wire.upgrade(end) {
             return self.fail(Failure::Handshake("the session is under TLS already".into()), cx, now);
         }
         self.shaking = Some(now + self.limits.handshake);
         Step::Moved
     }
 
+    /// RFC 4978 §3: the client sends nothing behind its COMPRESS until it has its answer, so what lies there is nothing.
+    fn compress(&mut self, cx: &mut Context<'_>, now: Instant) -> Step {
+        match self.poll_flush(cx, now) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(failure)) => return self.fail(failure, cx, now),
+            Poll::Pending => return Step::Nothing,
+        }
+        self.input.clear();
+        self.stream.compress();
+        self.exchange.lock().compressed = true;
+        self.dialogue.upgraded(now);
+        Step::Moved
+    }
+
     fn shake(&mut self, cx: &mut Context<'_>, now: Instant) -> Step {
-        match self.wire.poll_shake(cx) {
+        match self.stream.wire.poll_shake(cx) {
             Poll::Ready(Ok(mut info)) => {
                 if let Some(End::Client(client)) = &self.end {
                     info.sni = Some(client.name());
@@ -383,7 +428,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
                 Poll::Ready(Err(failure)) => return self.fail(failure, cx, now),
                 Poll::Pending => return Step::Nothing,
             },
-            Closing::Shutdown => match self.wire.poll_shutdown(cx) {
+            Closing::Shutdown => match self.stream.wire.poll_shutdown(cx) {
                 Poll::Ready(Ok(())) => self.closing = Closing::Linger { until: now + LINGER, octets: 0 },
                 Poll::Ready(Err(_)) => return self.closed(),
                 Poll::Pending => match self.stalled(now) {
@@ -400,7 +445,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
     fn linger(&mut self, cx: &mut Context<'_>, now: Instant, until: Instant, octets: usize) -> Step {
         let mut scratch = [MaybeUninit::uninit(); READ];
         let mut scratch = ReadBuf::uninit(&mut scratch);
-        match self.wire.poll_read(cx, &mut scratch) {
+        match self.stream.wire.poll_read(cx, &mut scratch) {
             Poll::Ready(Ok(())) if !scratch.filled().is_empty() && octets < LINGER_OCTETS && now < until => {
                 self.closing = Closing::Linger { until, octets: octets + scratch.filled().len() };
                 Step::Moved
@@ -414,7 +459,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
     }
 
     fn closed(&mut self) -> Step {
-        self.wire = Wire::Gone;
+        self.stream.end();
         self.closing = Closing::Closed;
         self.input = BytesMut::new();
         self.output = BytesMut::new();

@@ -1,5 +1,6 @@
-//! The byte stream of a session: in clear, in a handshake, under TLS, or gone.
+//! The byte stream of a session: in clear, in a handshake, under TLS, or gone; and [`Stream`], which may compress what goes over it.
 
+use crate::deflate::Deflate;
 use crate::peer::{Binding, TlsInfo};
 use crate::tls::End;
 use std::io;
@@ -83,6 +84,65 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             Wire::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Wire::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
             _ => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+/// What the loop reads and writes: a wire, and compression once it was wanted (RFC 4978: compressed first, then encrypted).
+pub(crate) struct Stream<S> {
+    pub(crate) wire: Wire<S>,
+    deflate: Option<Box<Deflate>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
+    pub(crate) fn new(wire: Wire<S>) -> Stream<S> {
+        Stream { wire, deflate: None }
+    }
+
+    /// From now on, both ways. Once only.
+    pub(crate) fn compress(&mut self) {
+        self.deflate.get_or_insert_with(|| Box::new(Deflate::new()));
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.deflate.is_some()
+    }
+
+    /// Whether [`Stream::rest`] would give memory back.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.deflate.as_ref().is_some_and(|deflate| deflate.is_at_work())
+    }
+
+    /// Nothing was said for a while.
+    pub(crate) fn rest(&mut self) {
+        if let Some(deflate) = &mut self.deflate {
+            deflate.rest();
+        }
+    }
+
+    /// Nothing can be read or written any more.
+    pub(crate) fn end(&mut self) {
+        *self = Stream::new(Wire::Gone);
+    }
+
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.deflate {
+            Some(deflate) => deflate.poll_read(&mut self.wire, cx, buf),
+            None => self.wire.poll_read(cx, buf),
+        }
+    }
+
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.deflate {
+            Some(deflate) => deflate.poll_write(&mut self.wire, cx, octets),
+            None => self.wire.poll_write(cx, octets),
+        }
+    }
+
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.deflate {
+            Some(deflate) => deflate.poll_flush(&mut self.wire, cx),
+            None => self.wire.poll_flush(cx),
         }
     }
 }

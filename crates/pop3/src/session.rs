@@ -114,7 +114,7 @@ impl Dialogue for Session {
     }
 
     fn ended(&mut self, why: Ended, _now: Instant) -> Option<Event<Command>> {
-        self.turn = if why == Ended::Peer { Turn::Gone } else { Turn::Handler };
+        self.turn = if matches!(why, Ended::Peer | Ended::Garbled) { Turn::Gone } else { Turn::Handler };
         Some(Event::Ended(why))
     }
 
@@ -134,7 +134,7 @@ impl Dialogue for Session {
             Answer::Chunk(chunk) => return without_nul(&chunk, |octets| self.dots.push(octets, out)),
             Answer::Part(reply) => (reply, Turn::Handler),
             Answer::Go(reply) => (reply, Turn::Exchange { until }),
-            Answer::Done(reply) => (reply, Turn::Client { until }),
+            Answer::Done(reply) | Answer::Compress(reply) => (reply, Turn::Client { until }),
             Answer::Upgrade(reply) => (reply, Turn::Upgrade),
             Answer::Close(reply) => (reply, Turn::Close),
         };

@@ -72,9 +72,11 @@ impl Stranger<'_> {
         let Some(lock) = self.house.locks.take(identity.account) else {
             return self.done(Reply::coded(Code::InUse, "Another session holds this maildrop")).await;
         };
-        match Maildrop::open(&self.house.store, identity.account, lock).await {
+        match Maildrop::open(&self.house.store, identity, lock).await {
             Ok(maildrop) => {
                 let reply = Reply::LoggedIn { messages: maildrop.list.messages(), octets: maildrop.list.octets() };
+                let peer = self.talk.peer();
+                tracing::info!(service = peer.service, user = %maildrop.user, rip = %peer.remote.ip(), rport = peer.remote.port(), "login");
                 self.maildrop = Some(maildrop);
                 self.done(reply).await
             }

@@ -75,6 +75,9 @@ impl Pop3d {
         let over = transaction::run(self, talk, &mut maildrop).await;
         maildrop.release(); // before the disk is waited for: who lost its line is back at once
         maildrop.write_seen(&self.store).await;
+        let (peer, octets) = (talk.peer(), talk.octets());
+        let (rip, rport, broken) = (peer.remote.ip(), peer.remote.port(), talk.failure().map(|failure| failure.to_string()));
+        tracing::info!(service = peer.service, user = %maildrop.user, %rip, rport, "in" = octets.read, out = octets.written, broken, "logout");
         over
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use auth::Identity;
 use mail::{Flags, MailboxName, Uid, UidValidity};
 use pop3::{Absent, Number};
 use store::{AccountId, Change, MailboxId, Refused, Store};
@@ -14,6 +15,8 @@ pub const MAX_SEEN: usize = 100;
 /// A maildrop, held and frozen.
 pub(crate) struct Maildrop {
     account: AccountId,
+    /// Whose it is, for the log.
+    pub(crate) user: String,
     inbox: MailboxId,
     uidvalidity: UidValidity,
     /// Message n is at n - 1; ascending.
@@ -31,7 +34,8 @@ pub(crate) struct Maildrop {
 
 impl Maildrop {
     /// Looks at INBOX once and for all.
-    pub(crate) async fn open(store: &Store, account: AccountId, lock: Lock) -> Result<Maildrop, db::Error> {
+    pub(crate) async fn open(store: &Store, identity: Identity, lock: Lock) -> Result<Maildrop, db::Error> {
+        let account = identity.account;
         let inbox = store.mailbox(account, &MailboxName::inbox()).await?;
         let inbox = inbox.ok_or_else(|| Refused::NoSuchMailbox("INBOX".into()))?;
         let (mut uids, mut octets, mut taken_over) = (Vec::new(), Vec::new(), HashMap::new());
@@ -44,6 +48,7 @@ impl Maildrop {
         }
         Ok(Maildrop {
             account,
+            user: identity.login.to_string(),
             inbox: inbox.id,
             uidvalidity: inbox.uidvalidity,
             uids,

@@ -303,7 +303,7 @@ impl Dialogue for Session {
     fn ended(&mut self, why: Ended, _: Instant) -> Option<Event<Command>> {
         match (&self.phase, why) {
             (Phase::Closed | Phase::Gone | Phase::Ending, _) | (Phase::Body(_), Ended::Stop) => return None,
-            (_, Ended::Peer) => self.phase = Phase::Gone,
+            (_, Ended::Peer | Ended::Garbled) => self.phase = Phase::Gone,
             (_, Ended::Timeout | Ended::Stop) => self.phase = Phase::Ending,
         }
         Some(Event::Ended(why))
@@ -325,7 +325,7 @@ impl Dialogue for Session {
             Answer::Chunk(_) => return, // this end sends no bodies
             _ => std::mem::replace(&mut self.phase, Phase::Gone),
         };
-        if let Answer::Go(reply) | Answer::Done(reply) | Answer::Upgrade(reply) | Answer::Close(reply) = &part {
+        if let Answer::Go(reply) | Answer::Done(reply) | Answer::Upgrade(reply) | Answer::Compress(reply) | Answer::Close(reply) = &part {
             (0..phase.replies()).for_each(|_| reply.put(out));
         }
         self.since = now;
@@ -333,7 +333,7 @@ impl Dialogue for Session {
             Answer::Go(reply) => self.go(phase, &reply),
             Answer::Upgrade(_) if matches!(phase, Phase::Asked(Asked::StartTls { .. })) => Phase::Upgrading,
             Answer::Close(_) => Phase::Closed,
-            Answer::Done(reply) | Answer::Upgrade(reply) => self.done(phase, &reply),
+            Answer::Done(reply) | Answer::Upgrade(reply) | Answer::Compress(reply) => self.done(phase, &reply),
             Answer::Part(_) | Answer::Chunk(_) => phase,
         };
     }

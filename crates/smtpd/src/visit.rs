@@ -148,7 +148,7 @@ impl Visit {
         let host = self.service.settings.smtp.host.clone();
         let octets = self.octets.take().map(|octets| format!(" ({octets} bytes)")).unwrap_or_default();
         match why {
-            Ended::Peer => {
+            Ended::Peer | Ended::Garbled => {
                 note!(self, "lost connection after {}{octets} from {}", self.verb, self.peer);
                 Ok(())
             }

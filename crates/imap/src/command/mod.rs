@@ -6,6 +6,7 @@
 
 pub mod append;
 pub mod authenticate;
+mod compress;
 pub mod copy;
 pub mod create;
 pub mod enable;
@@ -122,6 +123,8 @@ pub enum CommandBody {
     /// In place of `BodyEnd`: the message is whole, and another one of the same APPEND comes.
     AppendMore(append::Message),
     Idle,
+    /// DEFLATE, the one algorithm there is.
+    Compress,
     // selected
     Check,
     Close,
@@ -229,6 +232,7 @@ const COMMANDS: &[(&str, When, Arguments)] = &[
     ("RENAME", When::AfterLogin, rename::parse),
     ("APPEND", When::AfterLogin, append::parse),
     ("IDLE", When::AfterLogin, |_| Ok(CommandBody::Idle)),
+    ("COMPRESS", When::AfterLogin, compress::parse),
     ("CHECK", When::AfterLogin, |_| Ok(CommandBody::Check)),
     ("CLOSE", When::AfterLogin, |_| Ok(CommandBody::Close)),
     ("UNSELECT", When::AfterLogin, |_| Ok(CommandBody::Unselect)),

@@ -99,6 +99,7 @@ fn commands_without_or_with_plain_arguments() {
         ("enable x-unknown qresync CondStore QRESYNC imap4rev2", CommandBody::Enable(vec![Extension::Qresync, Extension::Condstore, Extension::Imap4Rev2])),
         ("NAMESPACE", CommandBody::Namespace),
         ("IDLE", CommandBody::Idle),
+        ("compress Deflate", CommandBody::Compress),
         ("CHECK", CommandBody::Check),
         ("CLOSE", CommandBody::Close),
         ("UNSELECT", CommandBody::Unselect),

@@ -19,6 +19,8 @@ pub enum Code {
     Capability(Vec<Text>),
     ClientBug,
     Closed,
+    /// RFC 4978 §3: what is asked for twice is active already.
+    CompressionActive,
     ContactAdmin,
     /// UIDVALIDITY of the target, and pairs of source and target UID, ascending by source. Not for an empty copy.
     CopyUid(UidValidity, Vec<(Uid, Uid)>),
@@ -109,6 +111,7 @@ impl Code {
             Code::Cannot => "CANNOT",
             Code::ClientBug => "CLIENTBUG",
             Code::Closed => "CLOSED",
+            Code::CompressionActive => "COMPRESSIONACTIVE",
             Code::ContactAdmin => "CONTACTADMIN",
             Code::Corruption => "CORRUPTION",
             Code::Expired => "EXPIRED",
@@ -162,6 +165,8 @@ pub struct Announce<'a> {
     pub mechanisms: &'a [&'a str],
     /// LOGIN is refused now (C-03).
     pub login_disabled: bool,
+    /// COMPRESS is possible now: after login, once.
+    pub compress: bool,
     /// Largest message APPEND takes, in octets (RFC 7889).
     pub append_limit: u64,
 }
@@ -181,6 +186,9 @@ pub fn capabilities(announce: &Announce<'_>) -> Vec<Text> {
             "SORT", "SORT=DISPLAY", "ESORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES",
         ];
         names.extend(more.map(Text::from));
+        if announce.compress {
+            names.push("COMPRESS=DEFLATE".into());
+        }
         names.push(format!("APPENDLIMIT={}", announce.append_limit).into());
         return names;
     }

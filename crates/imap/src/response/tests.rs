@@ -227,7 +227,7 @@ fn every_code_is_an_atom() {
 
 #[test]
 fn the_capability_list() {
-    let before = Announce { logged_in: false, starttls: true, mechanisms: &["PLAIN", "LOGIN"], login_disabled: false, append_limit: 9 };
+    let before = Announce { logged_in: false, starttls: true, mechanisms: &["PLAIN", "LOGIN"], login_disabled: false, compress: true, append_limit: 9 };
     assert_eq!(capabilities(&before).join(" "), "IMAP4rev1 ID ENABLE LITERAL- SASL-IR STARTTLS AUTH=PLAIN AUTH=LOGIN");
     let clear = Announce { mechanisms: &[], login_disabled: true, ..before.clone() };
     assert_eq!(capabilities(&clear).join(" "), "IMAP4rev1 ID ENABLE LITERAL- SASL-IR STARTTLS LOGINDISABLED");
@@ -239,7 +239,7 @@ fn the_capability_list() {
         "QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE",
         "ESEARCH SEARCHRES WITHIN",
         "SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES",
-        "APPENDLIMIT=9",
+        "COMPRESS=DEFLATE APPENDLIMIT=9",
     ];
     assert_eq!(capabilities(&after).join(" "), expected.join(" "));
 }

@@ -6,7 +6,7 @@
 //!            └► Reading ──command──► Running ──Go──► Body ──► Tail ──BodyEnd, AppendMore──► Running
 //!                │  ▲                  │  ▲ └──Go──► Exchange (SASL, IDLE) ──Line──┘
 //!        literal │  │ Go               │  └─ reflex ─ Skipping (the rest of a refused command)
-//!                ▼  │                  ├─Upgrade─► Upgrading ─► Reading
+//!                ▼  │                  ├─Upgrade, Compress─► Upgrading ─► Reading
 //!               Asking                 └─Close───► Closed
 //! ```
 //!
@@ -58,7 +58,8 @@ enum State {
     Exchange { tag: Option<Tag>, kind: Exchange, lines: Lines },
     /// Throwing away the rest of a command; then the refusal, if it wasn't given already.
     Skipping { skip: Skip, refusal: Option<(Option<Tag>, Bad)> },
-    Upgrading,
+    /// To TLS, or to compression.
+    Upgrading(Layer),
     Ended { why: Ended, tag: Option<Tag> },
     Closed,
 }
@@ -92,6 +93,12 @@ enum Content {
 enum Exchange {
     Sasl,
     Idle,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    Tls,
+    Deflate,
 }
 
 enum Judged {
@@ -474,7 +481,8 @@ impl Dialogue for Session {
             State::Reading(_) | State::Body { .. } | State::Tail { .. } | State::Skipping { .. } => Wants::INPUT,
             State::Exchange { kind: Exchange::Sasl, .. } => Wants::INPUT,
             State::Exchange { kind: Exchange::Idle, .. } => Wants::BOTH,
-            State::Upgrading => Wants::UPGRADE,
+            State::Upgrading(Layer::Tls) => Wants::UPGRADE,
+            State::Upgrading(Layer::Deflate) => Wants::COMPRESS,
             State::Ended { why: Ended::Peer, .. } => Wants::NOTHING,
             State::Ended { .. } => Wants::ANSWERS,
             State::Closed => Wants::CLOSE,
@@ -502,7 +510,11 @@ impl Dialogue for Session {
             Answer::Done(response) => self.done(&response, out, now),
             Answer::Upgrade(response) => {
                 response.write(self.state.tag(), out);
-                self.state = State::Upgrading;
+                self.state = State::Upgrading(Layer::Tls);
+            }
+            Answer::Compress(response) => {
+                response.write(self.state.tag(), out);
+                self.state = State::Upgrading(Layer::Deflate);
             }
             Answer::Close(response) => {
                 response.write(self.state.tag(), out);
@@ -513,8 +525,8 @@ impl Dialogue for Session {
     }
 
     fn upgraded(&mut self, now: Instant) {
-        self.secured = true;
-        if matches!(self.state, State::Upgrading) {
+        if let State::Upgrading(layer) = self.state {
+            self.secured |= layer == Layer::Tls;
             self.errors = 0;
             self.ready(now);
         }

@@ -64,7 +64,7 @@ impl Talk {
                 None => {}
             }
         }
-        if self.session.wants().upgrade {
+        if self.session.wants().upgrade || self.session.wants().compress {
             self.input.clear();
             self.session.upgraded(self.now);
         }
@@ -106,6 +106,7 @@ impl Talk {
                     CommandBody::Login(_) => Answer::Done(Tagged::ok("in").entering(Entering::LoggedIn).into()),
                     CommandBody::Idle => Answer::Go(Response::Continue("idling".into())),
                     CommandBody::StartTls => Answer::Upgrade(ok()),
+                    CommandBody::Compress => Answer::Compress(ok()),
                     CommandBody::Logout => Answer::Close(Response::Batch(vec![Response::Bye(None, "bye".into()), ok()])),
                     _ => Answer::Done(ok()),
                 };
@@ -299,6 +300,16 @@ fn what_follows_starttls_in_clear_is_forgotten() {
     talk.say(b"c STARTTLS\r\nd NOOP\r\n");
     assert_eq!(talk.said(), "a OK done\r\nc BAD TLS is active already\r\nd OK done\r\n");
     assert_eq!(talk.heard, [CommandBody::StartTls, CommandBody::Noop]);
+}
+
+#[test]
+fn what_follows_compress_is_not_read_as_it_is() {
+    check(Talk::logged_in, b"a COMPRESS DEFLATE\r\n", "a OK done\r\n", |talk| assert!(!talk.session.secured && talk.session.logged_in));
+    let mut talk = Talk::logged_in();
+    talk.say(b"a COMPRESS DEFLATE\r\nb NOOP\r\n");
+    talk.say(b"c NOOP\r\n");
+    assert_eq!(talk.said(), "a OK done\r\nc OK done\r\n");
+    assert_eq!(talk.heard, [CommandBody::Compress, CommandBody::Noop]);
 }
 
 #[test]

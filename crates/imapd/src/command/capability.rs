@@ -23,6 +23,7 @@ pub(crate) fn capabilities(imapd: &Imapd, talk: &Talk, logged_in: bool) -> Vec<T
         starttls: imapd.settings().starttls && !talk.is_secured(),
         mechanisms: if password { &mechanisms } else { &[] },
         login_disabled: !password,
+        compress: logged_in && !talk.is_compressed(),
         append_limit: imapd.settings().append_limit,
     })
 }

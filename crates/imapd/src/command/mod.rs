@@ -4,6 +4,7 @@ pub(crate) mod append;
 pub(crate) mod authenticate;
 pub(crate) mod capability;
 mod close;
+mod compress;
 mod copy;
 mod create;
 mod delete;
@@ -60,6 +61,7 @@ pub(crate) async fn run(reader: &mut Reader, body: CommandBody) -> Result<Option
         C::Capability | C::Noop | C::Id(_) | C::Logout | C::Reflex(_) => {
             return any(&mut reader.talk, &reader.imapd, body, true).await;
         }
+        C::Compress => return compress::compress(reader).await,
         C::Enable(extensions) => enable::enable(reader, &extensions).await,
         C::Namespace => namespace::namespace(reader).await,
         C::List(list) => list::list(reader, &list).await,

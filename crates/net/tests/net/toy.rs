@@ -1,5 +1,5 @@
 //! A toy protocol: `ECHO text`, `UP n` (a body of n octets after the go-ahead), `DATA` (a body up to a dot), `DOWN n`,
-//! `IDLE` (until a line comes), `STARTTLS`, `PANIC`, `QUIT`. And a client that reads and writes raw octets.
+//! `IDLE` (until a line comes), `STARTTLS`, `COMPRESS`, `PANIC`, `QUIT`. And a client that reads and writes raw octets.
 
 use bytes::{Bytes, BytesMut};
 use dialogue::{Answer, BareLf, Counted, Dialogue, Dots, Ended, Event, Lines, Piece, Wants};
@@ -36,6 +36,7 @@ enum State {
     Data(Dots),
     Idle,
     Upgrade,
+    Compress,
     Close,
     Gone,
 }
@@ -127,6 +128,7 @@ impl Dialogue for Toy {
             State::Answer => Wants::ANSWERS,
             State::Idle => Wants::BOTH,
             State::Upgrade => Wants::UPGRADE,
+            State::Compress => Wants::COMPRESS,
             State::Close => Wants::CLOSE,
             State::Gone => Wants::NOTHING,
         }
@@ -151,6 +153,10 @@ impl Dialogue for Toy {
             }
             Answer::Upgrade(line) => {
                 self.state = State::Upgrade;
+                line
+            }
+            Answer::Compress(line) => {
+                self.state = State::Compress;
                 line
             }
             Answer::Close(line) => {
@@ -201,6 +207,7 @@ pub async fn daemon(mut talk: Conversation<Toy>) -> &'static str {
                     "DATA" => Answer::Go("go".into()),
                     "IDLE" => idle(&mut talk).await,
                     "STARTTLS" => Answer::Upgrade("go".into()),
+                    "COMPRESS" => Answer::Compress("go".into()),
                     "SECURED" => Answer::Done(talk.tls().map_or("no".into(), |tls| format!("{} {:?}", tls.protocol, tls.sni))),
                     "BINDING" => Answer::Done(format!("{:?}", talk.binding())),
                     "YIELD" => {
