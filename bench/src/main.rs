@@ -2,12 +2,13 @@
 //!
 //! `deposits` measures the seam that everything crosses, without a protocol: accept → one commit → settle.
 //! `smtp` drives any SMTP server, and watches Maildirs for what arrives, so that servers can be compared.
-//! `idle` measures from "250" to EXISTS in IDLE.
+//! `idle` measures from "250" to EXISTS in IDLE; `idle-many`, what ten thousand such sessions cost.
 
 #![forbid(unsafe_code)]
 
 mod deposits;
 mod idle;
+mod idle_many;
 mod smtp;
 
 use clap::{Parser, Subcommand};
@@ -26,6 +27,8 @@ enum Measure {
     Smtp(smtp::Options),
     /// From "250" to EXISTS in IDLE
     Idle(idle::Options),
+    /// What many sessions in IDLE cost, and how long until all are told
+    IdleMany(idle_many::Options),
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Measure::Deposits(options) => runtime.block_on(deposits::run(options)),
         Measure::Smtp(options) => runtime.block_on(smtp::run(options)),
         Measure::Idle(options) => runtime.block_on(idle::run(options)),
+        Measure::IdleMany(options) => runtime.block_on(idle_many::run(options)),
     }
 }
 

@@ -28,6 +28,13 @@ impl Imapd {
         Imapd(Arc::new(Inner { store, auth, settings, seats }))
     }
 
+    /// The same service (its sessions are counted on) with other settings, for connections to come.
+    pub fn with(&self, settings: Settings) -> Imapd {
+        let Inner { store, auth, seats, .. } = &*self.0;
+        let seats = seats.with(settings.sessions_per_user);
+        Imapd(Arc::new(Inner { store: store.clone(), auth: auth.clone(), settings, seats }))
+    }
+
     /// The dialogue of a new connection; `secured`: TLS stands already (imaps).
     pub fn dialogue(&self, secured: bool) -> imap::Session {
         imap::Session::new(self.0.settings.language.clone(), secured, Instant::now())

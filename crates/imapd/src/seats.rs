@@ -23,6 +23,11 @@ impl Seats {
         Seats { most, taken: Arc::default() }
     }
 
+    /// Another most, counted on.
+    pub(crate) fn with(&self, most: usize) -> Seats {
+        Seats { most, taken: self.taken.clone() }
+    }
+
     /// `None`: the account has its most from there.
     pub(crate) fn take(&self, account: AccountId, from: IpAddr) -> Option<Seat> {
         let key = (account, from);

@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 pub struct Runner<R> {
     store: Store,
     routes: R,
-    limits: Limits,
+    limits: Mutex<Limits>,
     /// Recipients that are being tried.
     running: Mutex<HashSet<(QueueId, i64)>>,
     /// Rung when something was queued.
@@ -66,7 +66,16 @@ impl<R: Routes> Runner<R> {
                 ringing.notify_one();
             }
         });
-        Arc::new(Runner { store, routes, limits, running: Mutex::default(), bell })
+        Arc::new(Runner { store, routes, limits: Mutex::new(limits), running: Mutex::default(), bell })
+    }
+
+    /// Other limits, for attempts to come.
+    pub fn change(&self, limits: Limits) {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
+    }
+
+    fn limits(&self) -> Limits {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Works until `stop` is done; attempts that have begun are finished.
@@ -166,7 +175,7 @@ impl<R: Routes> Runner<R> {
     fn outcome(&self, message: &queue::Message, verdict: Verdict, now: i64) -> (Outcome, Tried, &'static str) {
         match verdict {
             Verdict::Failed(status, text) => (Outcome::Failed { status, text }, Tried::Failed(status), "bounced"),
-            Verdict::Deferred(status, text) => match after_deferral(message.created, message.expires, now, &self.limits.backoff) {
+            Verdict::Deferred(status, text) => match after_deferral(message.created, message.expires, now, &self.limits().backoff) {
                 Next::Retry(due) => (Outcome::Deferred { status, text, due }, Tried::Deferred(status), "deferred"),
                 Next::GiveUp => {
                     let status = Status(5, status.1, status.2);
@@ -203,7 +212,7 @@ impl<R: Routes> Runner<R> {
             account: message.account.map(store::AccountId::new),
             origin: message.origin.clone(),
         };
-        let plan = Plan::for_message(again, deliveries, now, self.limits).await?;
+        let plan = Plan::for_message(again, deliveries, now, self.limits()).await?;
         let settle = Settle { id: message.id, n: entry.n, outcome: Outcome::Delivered };
         let receipt = plan.settling(settle).commit(self.store.db()).await?;
         if let Some(name) = receipt.discard {

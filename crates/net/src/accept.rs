@@ -2,7 +2,7 @@
 
 use crate::converse::{Broken, Session, Setup};
 use crate::exchange::Conversation;
-use crate::limits::Seat;
+use crate::limits::{Full, Seat};
 use crate::listen::{Connection, Listener, Socket};
 use crate::peer::Peer;
 use crate::tls::End;
@@ -41,8 +41,8 @@ where
             }
         };
         match setup.caps.enter(connection.peer.remote.ip()) {
-            Some(seat) => drop(tokio::spawn(session(connection, setup.clone(), shared.clone(), seat))),
-            None => refuse(&connection, &setup),
+            Ok(seat) => drop(tokio::spawn(session(connection, setup.clone(), shared.clone(), seat))),
+            Err(full) => refuse(&connection, &setup, full),
         }
     }
     drop(listener);
@@ -76,9 +76,9 @@ where
 }
 
 /// Tells a peer that there is no room, if that can be done without waiting.
-fn refuse(connection: &Connection<Socket>, setup: &Setup) {
+fn refuse(connection: &Connection<Socket>, setup: &Setup, full: Full) {
     let Peer { remote, service, .. } = connection.peer;
-    tracing::info!(service, %remote, sessions = setup.caps.sessions(), "refused: too many connections");
+    tracing::warn!(service, %remote, sessions = setup.caps.sessions(), "refused: too many connections: {full}");
     if !setup.implicit {
         let text = setup.busy.as_bytes();
         let _ = match &connection.stream {

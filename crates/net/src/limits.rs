@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -44,8 +45,8 @@ pub struct Caps(Arc<Counts>);
 
 #[derive(Debug)]
 struct Counts {
-    total: usize,
-    per_address: usize,
+    total: AtomicUsize,
+    per_address: AtomicUsize,
     now: Mutex<(usize, HashMap<IpAddr, usize>)>,
     idle: Notify,
 }
@@ -54,7 +55,7 @@ impl Caps {
     /// At most `total` sessions, and `per_address` from one address (IPv6: one /64, which is one customer; the loopback
     /// and Unix sockets: no limit of their own, since webmail comes from there for everybody).
     pub fn new(total: usize, per_address: usize) -> Caps {
-        Caps(Arc::new(Counts { total, per_address, now: Mutex::default(), idle: Notify::new() }))
+        Caps(Arc::new(Counts { total: total.into(), per_address: per_address.into(), now: Mutex::default(), idle: Notify::new() }))
     }
 
     /// Sessions now.
@@ -62,24 +63,31 @@ impl Caps {
         self.0.now.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Counts one in, until the seat is dropped; `None`: full.
-    pub(crate) fn enter(&self, address: IpAddr) -> Option<Seat> {
+    /// From now on so many from one address; whoever is in stays.
+    pub fn change_per_address(&self, per_address: usize) {
+        self.0.per_address.store(per_address, Ordering::Relaxed);
+    }
+
+    /// Counts one in, until the seat is dropped.
+    pub(crate) fn enter(&self, address: IpAddr) -> Result<Seat, Full> {
         let address = (!address.is_loopback()).then(|| customer(address));
         let mut now = self.0.now.lock().unwrap_or_else(PoisonError::into_inner);
         let (sessions, by_address) = &mut *now;
-        if *sessions >= self.0.total {
-            return None;
+        let total = self.0.total.load(Ordering::Relaxed);
+        if *sessions >= total {
+            return Err(Full::House(total));
         }
         if let Some(address) = address {
             let count = by_address.entry(address).or_default();
-            if *count >= self.0.per_address {
-                return None;
+            let most = self.0.per_address.load(Ordering::Relaxed);
+            if *count >= most {
+                return Err(Full::Address(most));
             }
             *count += 1;
         }
         *sessions += 1;
         drop(now);
-        Some(Seat { caps: self.clone(), address })
+        Ok(Seat { caps: self.clone(), address })
     }
 
     /// Waits until no session is left.
@@ -92,6 +100,15 @@ impl Caps {
             idle.await;
         }
     }
+}
+
+/// Why there is no seat; for the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Full {
+    #[error("the service has {0} connections, its most")]
+    House(usize),
+    #[error("this address has {0} connections, its most")]
+    Address(usize),
 }
 
 /// One session, counted.
@@ -136,11 +153,14 @@ mod tests {
         let enter = |address: &str| caps.enter(address.parse().unwrap());
         let first = enter("2001:db8::1").unwrap();
         let _second = enter("2001:db8::2").unwrap();
-        assert!(enter("2001:db8::3").is_none(), "one /64 is one customer");
+        assert_eq!(enter("2001:db8::3").unwrap_err(), Full::Address(2), "one /64 is one customer");
         let _other = enter("192.0.2.1").unwrap();
-        assert!(enter("127.0.0.1").is_none(), "the house is full");
+        assert_eq!(enter("127.0.0.1").unwrap_err(), Full::House(3));
         drop(first);
         assert_eq!(caps.sessions(), 2);
-        assert!(enter("2001:db8::3").is_some());
+        let third = enter("2001:db8::3").unwrap();
+        caps.change_per_address(1);
+        drop(third);
+        assert_eq!(enter("2001:db8::3").unwrap_err(), Full::Address(1));
     }
 }

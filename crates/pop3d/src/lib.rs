@@ -63,6 +63,11 @@ impl Pop3d {
         Pop3d { store, auth, settings: Arc::new(settings), locks: lock::Locks::default() }
     }
 
+    /// The same service (maildrops stay locked) with other settings, for connections to come.
+    pub fn with(&self, settings: Settings) -> Pop3d {
+        Pop3d { settings: Arc::new(settings), ..self.clone() }
+    }
+
     /// Serves one connection to its end: the handler for `net::serve` (`move |talk| pop3d.clone().serve(talk)`).
     pub async fn serve(self, mut talk: Conversation<pop3::Session>) {
         // That the peer is gone is how most sessions end; what must be done then was done on the way.

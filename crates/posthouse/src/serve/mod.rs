@@ -21,6 +21,9 @@ pub const SERVICES: [&str; 10] = ["smtp", "submission", "submissions", "lmtp", "
 /// Those of them that have no doors.
 const BEHIND: [&str; 2] = ["queue", "upkeep"];
 
+/// Less is too few for the clients of a small office, some of which open a connection a folder.
+const FEW_DESCRIPTORS: u64 = 4096;
+
 /// What `serve` is told.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Options {
@@ -62,6 +65,7 @@ where
     if rustix::process::geteuid().is_root() {
         tracing::warn!("started as root, everything runs as root; start it as a user of its own with CAP_NET_BIND_SERVICE");
     }
+    raise_descriptors();
     let signals = signals::Signals::listen()?;
     let stopper = Stopper::new();
     let tls = certificates(house)?;
@@ -73,12 +77,12 @@ where
     let auth = Auth::new(house.store.clone(), settings).map_err(|error| Failure::new(Code::Unavailable, "auth", error))?;
     auth.look_for_keys().await;
     let doors = doors::open(house, &wanted, tls.is_some())?;
-    let (mut tasks, receiving) = services::start(house, doors, auth, tls.as_ref(), &stopper);
-    tasks.extend(services::start_housekeeping(house, &wanted, &stopper)?);
+    let (mut tasks, mut changeable) = services::start(house, doors, auth, tls.as_ref(), &stopper);
+    tasks.extend(services::start_housekeeping(house, &wanted, &stopper, &mut changeable)?);
     say("posthouse: ready")?;
     let outcome = ready(stopper.clone()).await;
     match &outcome {
-        Ok(()) => signals::until_told(signals, house, tls.as_ref(), &receiving, &stopper).await,
+        Ok(()) => signals::until_told(signals, house, tls.as_ref(), &changeable, &stopper).await,
         Err(_) => stopper.cut(),
     }
     for task in tasks {
@@ -88,6 +92,18 @@ where
     }
     drop(held);
     outcome
+}
+
+/// A session takes a descriptor, and shells give 1024 at first: as many as this process may have.
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let most = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }) {
+        tracing::warn!("open files: {error}; the limit stays as it was");
+    }
+    if most.is_some_and(|most| most < FEW_DESCRIPTORS) {
+        tracing::warn!("this process may open {} files; each connection takes one or more. Raise it: LimitNOFILE, ulimit -Hn", most.unwrap_or_default());
+    }
 }
 
 /// A line for whoever started us.

@@ -16,20 +16,42 @@ const SESSIONS: usize = 10_000;
 /// Of reading from one address: an office behind one address, each with some mail programs.
 const SESSIONS_PER_ADDRESS: usize = 500;
 
-/// What a running server can take from a changed `main.cf`: how SMTP receives. Addresses and ports, and how mail is read, wait
-/// for the next start.
-pub struct Receiving {
+/// What a running server takes from a changed `main.cf`: everything that a connection asks when it comes, and the queue when it is due.
+/// Where it listens and where things lie wait for the next start.
+pub struct Changeable {
     auth: Auth,
     tls: bool,
-    services: Vec<(&'static str, Arc<ArcSwap<smtpd::Smtpd>>)>,
+    smtp: Vec<(&'static str, Arc<ArcSwap<smtpd::Smtpd>>)>,
+    imap: Arc<ArcSwap<imapd::Imapd>>,
+    pop3: Arc<ArcSwap<pop3d::Pop3d>>,
+    caps: Vec<(&'static str, Caps)>,
+    runner: Option<(Arc<mda::Runner<Arc<Routing>>>, Arc<Routing>)>,
 }
 
-impl Receiving {
+impl Changeable {
     /// From the next connection on, as the configuration of `house` says.
     pub fn change(&self, house: &House) {
-        for (service, current) in &self.services {
+        for (service, current) in &self.smtp {
             current.store(Arc::new(smtp(house, service, &self.auth, self.tls)));
         }
+        self.imap.store(Arc::new(self.imap.load().with(imap_settings(house, self.tls))));
+        self.pop3.store(Arc::new(self.pop3.load().with(pop3_settings(house, self.tls))));
+        for (service, caps) in &self.caps {
+            caps.change_per_address(per_address(house, service));
+        }
+        if let Some((runner, routing)) = &self.runner {
+            routing.0.store(Arc::new(router(house)));
+            runner.change(plan_limits(house));
+        }
+    }
+}
+
+/// Where addresses lead, by the configuration of this moment.
+pub struct Routing(ArcSwap<route::Router>);
+
+impl mda::Routes for Routing {
+    async fn next(&self, address: &mail::Address) -> Result<mda::Routed, db::Error> {
+        mda::Routes::next(&*self.0.load_full(), address).await
     }
 }
 
@@ -44,50 +66,61 @@ fn smtp(house: &House, service: &str, auth: &Auth, tls: bool) -> smtpd::Smtpd {
 }
 
 /// Serves every door.
-pub fn start(house: &House, doors: Vec<Listener>, auth: Auth, tls: Option<&TlsServer>, stopper: &Stopper) -> (Vec<JoinHandle<()>>, Receiving) {
+pub fn start(house: &House, doors: Vec<Listener>, auth: Auth, tls: Option<&TlsServer>, stopper: &Stopper) -> (Vec<JoinHandle<()>>, Changeable) {
     let imapd = imapd::Imapd::new(house.store.clone(), auth.clone(), imap_settings(house, tls.is_some()));
     let pop3d = pop3d::Pop3d::new(house.store.clone(), auth.clone(), pop3_settings(house, tls.is_some()));
     let mut tasks = Vec::new();
-    let mut receiving = Receiving { auth: auth.clone(), tls: tls.is_some(), services: Vec::new() };
+    let mut changeable = Changeable {
+        auth: auth.clone(),
+        tls: tls.is_some(),
+        smtp: Vec::new(),
+        imap: Arc::new(ArcSwap::from_pointee(imapd)),
+        pop3: Arc::new(ArcSwap::from_pointee(pop3d)),
+        caps: Vec::new(),
+        runner: None,
+    };
     for door in doors {
         let service = door.service();
+        let caps = Caps::new(SESSIONS, per_address(house, service));
+        changeable.caps.push((service, caps.clone()));
         let setup = |alpn, busy| Setup {
             tls: tls.map(|tls| tls.for_service(alpn)),
             implicit: matches!(service, "submissions" | "imaps" | "pop3s"),
             limits: Limits::default(),
             stop: stopper.stop(),
-            caps: Caps::new(SESSIONS, per_address(house, service)),
+            caps,
             busy,
         };
         tasks.push(match service {
             "imap" | "imaps" => {
-                let (make, serve) = (imapd.clone(), imapd.clone());
+                let (make, serve) = (changeable.imap.clone(), changeable.imap.clone());
                 let setup = setup(Some("imap"), "* BYE [UNAVAILABLE] Too many connections\r\n");
-                tokio::spawn(net::serve(door, setup, move |peer| make.dialogue_for(peer), move |talk| serve.clone().serve(talk)))
+                tokio::spawn(net::serve(door, setup, move |peer| make.load().dialogue_for(peer), move |talk| imapd::Imapd::clone(&serve.load()).serve(talk)))
             }
             "pop3" | "pop3s" => {
-                let serve = pop3d.clone();
+                let serve = changeable.pop3.clone();
                 let setup = setup(Some("pop3"), "-ERR [SYS/TEMP] Too many connections\r\n");
-                tokio::spawn(net::serve(door, setup, |_| pop3::Session::new(pop3::Limits::default()), move |talk| serve.clone().serve(talk)))
+                tokio::spawn(net::serve(door, setup, |_| pop3::Session::new(pop3::Limits::default()), move |talk| pop3d::Pop3d::clone(&serve.load()).serve(talk)))
             }
             _ => {
                 let current = Arc::new(ArcSwap::from_pointee(smtp(house, service, &auth, tls.is_some())));
-                receiving.services.push((service, current.clone()));
+                changeable.smtp.push((service, current.clone()));
                 let serving = current.clone();
                 let setup = setup(None, "421 4.3.2 Too many connections\r\n");
                 tokio::spawn(net::serve(door, setup, move |peer| current.load().dialogue(peer), move |talk| smtpd::Smtpd::clone(&serving.load()).serve(talk)))
             }
         });
     }
-    (tasks, receiving)
+    (tasks, changeable)
 }
 
 /// The queue's runner and the store's upkeep, while this process is the one to do them.
-pub fn start_housekeeping(house: &House, wanted: &dyn Fn(&str) -> bool, stopper: &Stopper) -> Result<Vec<JoinHandle<()>>, Failure> {
+pub fn start_housekeeping(house: &House, wanted: &dyn Fn(&str) -> bool, stopper: &Stopper, changeable: &mut Changeable) -> Result<Vec<JoinHandle<()>>, Failure> {
     let mut tasks = Vec::new();
     if wanted("queue") {
-        let limits = smtpd::Settings::of(&house.config, smtpd::Role::Relay, false, false).plan;
-        let runner = mda::Runner::new(house.store.clone(), router(house), limits);
+        let routing = Arc::new(Routing(ArcSwap::from_pointee(router(house))));
+        let runner = mda::Runner::new(house.store.clone(), routing.clone(), plan_limits(house));
+        changeable.runner = Some((runner.clone(), routing));
         let work = move |stop: Stop| runner.clone().run(async move { stop.requested().await });
         tasks.push(tokio::spawn(Role::new(house, "queue")?.run(stopper.stop(), work)));
     }
@@ -108,6 +141,10 @@ pub fn start_housekeeping(house: &House, wanted: &dyn Fn(&str) -> bool, stopper:
 /// Where addresses lead, by this configuration.
 pub fn router(house: &House) -> route::Router {
     route::Router::new(house.store.clone(), route::Settings::of(&house.config))
+}
+
+fn plan_limits(house: &House) -> mda::Limits {
+    smtpd::Settings::of(&house.config, smtpd::Role::Relay, false, false).plan
 }
 
 /// Sending is limited as Postfix limits it (0: not at all).
