@@ -202,9 +202,9 @@ impl Session {
 }
 
 /// As many sockets as the system lets this process have.
-fn raise_descriptors() -> Result<(), Failed> {
+fn raise_descriptors() -> rustix::io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
-    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?)
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
 }
 
 /// VmRSS in KiB.
