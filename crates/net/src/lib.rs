@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Implements what several protocols share and none owns: RFC 3207 §4.2, RFC 9051 §6.2.1 (input from before a TLS handshake
-//! is thrown away); RFC 4978 §3 (DEFLATE both ways, below the protocol and above TLS); RFC 8446 and 5246 through rustls; SNI (RFC 6066 §3); `tls-exporter` (RFC 9266), for logins bound to the connection; a lingering close, so that a last reply arrives.
+//! is thrown away); RFC 4978 §3 (DEFLATE both ways, below the protocol and above TLS); RFC 8446 and 5246 through
+//! rustls; SNI (RFC 6066 §3); `tls-exporter` (RFC 9266), for logins bound to the connection; a lingering close, so that a last reply arrives.
 //! Leaves out: the PROXY protocol, client certificates, TLS 1.0 and 1.1 (rustls has none).
 //!
 //! Limits: [`Limits`] for a session (buffers, writing, handshake) and [`Caps`] for a service (sessions in all and per address).
