@@ -204,6 +204,10 @@ pub fn grown(name: String, dice: &mut Dice) -> Message {
     for _ in 0..dice.roll(4) {
         damage(dice, &mut octets);
     }
+    // Dovecot loses it (see cr-at-end).
+    if octets.ends_with(b"\r") {
+        octets.pop();
+    }
     Message { name, octets }
 }
 

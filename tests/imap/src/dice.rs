@@ -11,7 +11,7 @@ impl Dice {
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -20,7 +20,7 @@ impl Dice {
 
     /// Below `sides`; 0 if that is 0.
     pub fn roll(&mut self, sides: usize) -> usize {
-        (self.next() % sides.max(1) as u64) as usize
+        (self.number() % sides.max(1) as u64) as usize
     }
 
     /// True once in `of` times.

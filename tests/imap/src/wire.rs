@@ -28,11 +28,14 @@ pub struct Connection {
     lies: Lies,
 }
 
+/// Makes something else of octets.
+type Lie<T> = Box<dyn FnMut(&[u8]) -> T + Send>;
+
 /// What falsifies responses and commands, where a test wants to know that it is noticed.
 #[derive(Default)]
 struct Lies {
-    answers: Option<Box<dyn FnMut(&[u8]) -> Vec<Vec<u8>> + Send>>,
-    commands: Option<Box<dyn FnMut(&[u8]) -> Vec<u8> + Send>>,
+    answers: Option<Lie<Vec<Vec<u8>>>>,
+    commands: Option<Lie<Vec<u8>>>,
     /// What is said next.
     waiting: VecDeque<Vec<u8>>,
 }

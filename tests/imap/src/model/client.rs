@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
-use super::action::{Action, How, Pick, What};
+use super::action::{Action, How, KEPT, Pick, What};
 use super::view::{Expunge, Told, View};
 use super::{Flags, Ident, Uid, numbers, text};
 use crate::response::{Condition, Response};
@@ -115,10 +115,25 @@ impl Client {
         self.finish_idle(told)?;
         let answer = self.connection.ask_with(command.as_bytes(), literal).map_err(|error| wire(&error))?;
         self.hear(&answer, expunge, told)?;
+        let highest = answer.tagged.code("HIGHESTMODSEQ").and_then(|rest| rest.first()?.number());
+        if let (Some(highest), Some(view)) = (highest, &mut self.view) {
+            view.highest = view.highest.max(highest);
+            self.keep(highest);
+        }
         if answer.tagged.word == "BAD" {
             return Err(format!("{command}: BAD: {}", answer.tagged.text));
         }
         Ok(answer)
+    }
+
+    /// Who is told a HIGHESTMODSEQ has been told of every change until then (M-13), and may go on from there another day.
+    fn keep(&mut self, modseq: u64) {
+        let Some(view) = &self.view else { return };
+        let Some(name) = KEPT.iter().find(|name| **name == view.mailbox) else { return };
+        let messages: Option<BTreeMap<Uid, Flags>> = view.rows.iter().map(|row| Some((row.uid?, row.flags.clone()?))).collect();
+        if let Some(messages) = messages {
+            self.kept.insert(name, Kept { validity: view.validity, modseq, messages });
+        }
     }
 
     fn hear(&mut self, answer: &Answer, expunge: Expunge, told: &mut Vec<Told>) -> Result<(), Broken> {
@@ -146,11 +161,10 @@ impl Client {
     fn learn(&mut self, told: &mut Vec<Told>) -> Result<(), Broken> {
         let Some(view) = self.view.as_mut().filter(|view| view.grown) else { return Ok(()) };
         view.grown = false;
-        let count = view.rows.len();
-        let from = count - view.rows.iter().rev().take_while(|row| row.uid.is_none()).count();
-        if from < count {
+        let unknown: Vec<String> = view.rows.iter().zip(1..).filter(|(row, _)| row.uid.is_none()).map(|(_, number): (_, u32)| number.to_string()).collect();
+        if !unknown.is_empty() {
             let modseq = if self.condstore { " MODSEQ" } else { "" };
-            self.ask(&format!("FETCH {}:{count} (UID FLAGS{modseq})", from + 1), None, Expunge::Never, told)?;
+            self.ask(&format!("FETCH {} (UID FLAGS{modseq})", unknown.join(",")), None, Expunge::Never, told)?;
         }
         Ok(())
     }
@@ -238,9 +252,8 @@ impl Client {
             return Ok((Did::Looked, answer.tagged));
         }
         self.learn(told)?;
-        if let Some(view) = self.view.as_ref().filter(|_| self.condstore) {
-            let messages = view.rows.iter().filter_map(|row| Some((row.uid?, row.flags.clone()?))).collect();
-            self.kept.insert(mailbox, Kept { validity: view.validity, modseq: view.highest, messages });
+        if let Some(highest) = self.view.as_ref().map(|view| view.highest).filter(|_| self.condstore) {
+            self.keep(highest);
         }
         Ok((Did::Looked, answer.tagged))
     }

@@ -185,14 +185,16 @@ impl World<'_> {
             }
             Did::Expunged { within: None } | Did::Closed if !read_only => register.expunges.push((validity, span)),
             Did::Expunged { within: Some(uids) } if !read_only => uids.iter().for_each(|uid| register.life((validity, *uid)).expunges.push(span)),
+            Did::Appended { uid: None, .. } if certain => return Err("A-09: APPEND without APPENDUID".into()),
             Did::Appended { to, ident, flags, uid: Some(uid) } if certain => register.born((self.validity(to)?, *uid), Birth::Sent(*ident, flags.clone()))?,
-            // A MOVE that is refused may be done in part (RFC 6851 §3.3).
-            Did::Copied { uids, to, pairs, moved } if certain || *moved => {
+            Did::Copied { uids, to, pairs, moved } => {
                 let to = self.validity(to)?;
                 if !certain && self.quirks.contains(&Quirk::RefusedMoveTellsNothing) {
-                    uids.iter().for_each(|uid| register.life((validity, *uid)).perhaps_moved = true);
+                    uids.iter().for_each(|uid| register.life((validity, *uid)).perhaps_moved |= *moved);
                     register.strangers.insert(to);
                 }
+                // A MOVE that is refused may be done in part (RFC 6851 §3.3), a COPY not.
+                let pairs = if certain || *moved { &pairs[..] } else { &[] };
                 for (uid, new) in pairs {
                     register.life((validity, *uid)).moved |= *moved;
                     register.born((to, *new), Birth::CopyOf((validity, *uid)))?;

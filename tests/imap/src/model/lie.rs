@@ -74,7 +74,7 @@ impl Server for Liar<'_> {
 
 /// What is told in place of a response; `count` is how many there were, so that most are true.
 fn falsified(lie: Lie, octets: &[u8], count: u32) -> Vec<Vec<u8>> {
-    let now = count % 7 == 0;
+    let now = count.is_multiple_of(7);
     let same = || vec![octets.to_vec()];
     match lie {
         Lie::DropsExpunge if octets.ends_with(b" EXPUNGE") || octets.starts_with(b"* VANISHED ") => Vec::new(),

@@ -34,7 +34,8 @@ pub enum Quirk {
     /// RFC822.SIZE of a message that another session expunged is 0 (E-07 wants the truth or nothing). Dovecot.
     SizeOfGoneIsZero,
     /// A MOVE that is refused because some of its messages are gone has moved the others, and no COPYUID says so. Legal, since MOVE may be done in
-    /// part (RFC 6851 §3.3); but a client can't know. Dovecot, where another session expunges at the same time.
+    /// part (RFC 6851 §3.3); but a client can't know. Dovecot, where
+    /// another session expunges at the same time; after a COPY, too, something was there now and then that nobody had been told of.
     RefusedMoveTellsNothing,
 }
 

@@ -71,6 +71,8 @@ struct Arrival {
 struct Expected {
     fates: BTreeMap<Uid, Fate>,
     arrivals: Vec<Arrival>,
+    /// These may have come, and nobody was told ([`Quirk::RefusedMoveTellsNothing`]).
+    strays: Vec<Arrival>,
 }
 
 /// What is true, and an auditor who finds it out.
@@ -253,6 +255,12 @@ impl Truth {
             return Err(format!("A-07: {left} was not copied"));
         }
         let (mut left, mut come) = (Expected::default(), Expected::default());
+        if moved && !ok && self.quirks.contains(&Quirk::RefusedMoveTellsNothing) {
+            for (uid, message) in source.alive().filter(|(uid, _)| uids.contains(uid)) {
+                left.fates.insert(uid, Fate::MayGo);
+                come.strays.push(Arrival { ident: message.ident, flags: message.versions.clone(), uid: None });
+            }
+        }
         for (uid, new) in pairs {
             let message = source.messages.get(uid).filter(|_| uids.contains(uid)).ok_or_else(|| format!("A-07: {uid} was copied, which was not asked for"))?;
             let known = outcome.before.as_ref().and_then(|view| Some(view.rows[view.index(*uid)?].version)).unwrap_or_default();
@@ -263,7 +271,7 @@ impl Truth {
             }
         }
         if from == to {
-            left.arrivals = come.arrivals;
+            (left.arrivals, left.strays) = (come.arrivals, come.strays);
             return Ok(vec![(from, left)]);
         }
         let mut all = vec![(from, left)];
@@ -290,6 +298,15 @@ impl Truth {
             become_of(*uid, message, rows.get(uid).copied(), expected.fates.get(uid), mailbox.highest)?;
         }
         let new: Vec<Uid> = rows.keys().copied().filter(|uid| !mailbox.messages.contains_key(uid)).collect();
+        let mut expected = expected;
+        if new.len() > expected.arrivals.len() && !expected.strays.is_empty() {
+            // Those that stayed did not come; the others did, in their order. (Which is which is seen by their texts, below.)
+            let surplus = expected.strays.len().min(new.len() - expected.arrivals.len());
+            let strays = self.auditor_finds(&new)?;
+            expected.strays.retain(|stray| strays.contains(&stray.ident));
+            expected.arrivals.extend(expected.strays.drain(..).take(surplus));
+        }
+        let mailbox = self.boxes.get_mut(name).ok_or_else(|| format!("{name} is gone"))?;
         if new.len() != expected.arrivals.len() {
             return Err(format!("A-07: {new:?} came to {name}, where {} were to come", expected.arrivals.len()));
         }
@@ -309,6 +326,17 @@ impl Truth {
         }
         mailbox.highest = seen.highest;
         self.read(&new, &expected.arrivals)
+    }
+
+    /// Which messages these are.
+    fn auditor_finds(&mut self, uids: &[Uid]) -> Result<Vec<Ident>, Broken> {
+        let mut told = Vec::new();
+        let uids: Vec<String> = uids.iter().map(Uid::to_string).collect();
+        self.auditor.ask(&format!("UID FETCH {} (BODY.PEEK[])", uids.join(",")), None, Expunge::Any, &mut told)?;
+        Ok(told.iter().filter_map(|told| match told {
+            Told::Whole { octets, .. } => ident_of(octets),
+            _ => None,
+        }).collect())
     }
 
     /// That what came is what was sent.

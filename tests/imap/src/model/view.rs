@@ -130,10 +130,10 @@ impl View {
         }
         let mut told = Vec::new();
         for uid in uids {
-            if let Some(index) = self.index(uid).or_else(|| self.nameless(uid)) {
-                self.rows.remove(index);
-                told.push(Told::Expunged(Some(uid)));
-            }
+            // It lowers the count, so it must have been counted.
+            let index = self.index(uid).or_else(|| self.nameless(uid)).ok_or_else(|| format!("S-02: VANISHED {uid}, which is not here"))?;
+            self.rows.remove(index);
+            told.push(Told::Expunged(Some(uid)));
         }
         Ok(told)
     }
@@ -232,6 +232,7 @@ mod tests {
             ("* 1 EXPUNGE", "E-01"),
             ("* VANISHED 4", "E-01"),
             ("* VANISHED (EARLIER) 4", "M-09"),
+            ("* VANISHED 3", "E-01"),
             ("* 1 FETCH (UID 5)", "S-01"),
             ("* 4 FETCH (UID 10)", "S-01"),
             ("* 2 FETCH (UID 9)", "S-04"),
@@ -250,6 +251,7 @@ mod tests {
     fn rows_go_as_they_are_told() {
         let mut view = View::default();
         hear(&mut view, &["* 3 EXISTS", "* 1 FETCH (UID 4)", "* 3 FETCH (UID 9)"]).unwrap();
+        assert!(view.hear(&Response::read(b"* VANISHED 3").unwrap(), Expunge::Any).unwrap_err().starts_with("S-02"));
         assert_eq!(view.hear(&Response::read(b"* VANISHED 6,9").unwrap(), Expunge::Any).unwrap(), [Told::Expunged(Some(6)), Told::Expunged(Some(9))]);
         assert_eq!(view.hear(&Response::read(b"* 1 EXPUNGE").unwrap(), Expunge::Any).unwrap(), [Told::Expunged(Some(4))]);
         assert!(view.rows.is_empty());
