@@ -74,8 +74,8 @@ pub const ITEMS: &[&str] = &[
     "RFC822",
 ];
 
-/// What is fetched where both announce BINARY (RFC 3516).
-const BINARY: &[&str] = &["BINARY.PEEK[]", "BINARY.PEEK[1]", "BINARY.SIZE[1]", "BINARY.PEEK[2]", "BINARY.PEEK[1]<2.6>"];
+/// What is fetched where both announce BINARY (RFC 3516), of one message at a time: a part that can't be decoded may end the command.
+const BINARY: &[&str] = &["BINARY.PEEK[1]", "BINARY.SIZE[1]", "BINARY.PEEK[2]", "BINARY.PEEK[1]<2.6>"];
 
 /// What is searched for; each is sent as `UID SEARCH`.
 pub const SEARCHES: &[&str] = &[
@@ -168,7 +168,8 @@ pub fn compare(ours: &dyn Server, theirs: &dyn Server, corpus: &[Message]) -> Re
     assert_eq!(select, ["OK", "OK"]);
     let binary = if both("BINARY", &ours, &theirs) { BINARY } else { &[] };
     for item in ITEMS.iter().chain(binary) {
-        let (a, b) = (ours.fetch(item)?, theirs.fetch(item)?);
+        let alone = if binary.contains(item) { Some(names.keys()) } else { None };
+        let (a, b) = (ours.fetch(item, alone.clone())?, theirs.fetch(item, alone)?);
         for (uid, name) in &names {
             if a.get(uid) != b.get(uid) || [&a, &b].iter().any(|all| all.get(uid).is_some_and(|items| items.contains_key(MALFORMED))) {
                 let (ours, theirs) = contrast(&shown(a.get(uid)), &shown(b.get(uid)));
@@ -259,11 +260,21 @@ impl Asked {
         }
     }
 
-    /// An item of all messages, by UID.
-    fn fetch(&mut self, item: &str) -> Result<BTreeMap<u64, Items>> {
-        let (responses, condition) = self.ask(&format!("UID FETCH 1:* ({item})"))?;
+    /// An item by UID, of all messages at once or of each alone.
+    fn fetch<'u>(&mut self, item: &str, alone: Option<impl Iterator<Item = &'u u64>>) -> Result<BTreeMap<u64, Items>> {
+        let Some(alone) = alone else { return self.fetch_set(item, "1:*", 1) };
+        let mut all = BTreeMap::new();
+        for uid in alone {
+            all.append(&mut self.fetch_set(item, &uid.to_string(), *uid)?);
+        }
+        Ok(all)
+    }
+
+    /// A refusal stands among the items of `first`.
+    fn fetch_set(&mut self, item: &str, set: &str, first: u64) -> Result<BTreeMap<u64, Items>> {
+        let (responses, condition) = self.ask(&format!("UID FETCH {set} ({item})"))?;
         let mut all: BTreeMap<u64, Items> = BTreeMap::new();
-        let mut last = 0;
+        let mut last = first - 1;
         for response in responses {
             match response {
                 Ok(Response::Numbered(_, what, values)) if what == "FETCH" => match paired(&values) {
@@ -285,7 +296,7 @@ impl Asked {
             }
         }
         if !condition.is_ok() {
-            all.entry(1).or_default().insert("condition".into(), Value::Atom(format!("{condition:?}")));
+            all.entry(first).or_default().insert("condition".into(), Value::Atom(format!("{} {:?}", condition.word, condition.code)));
         }
         Ok(all)
     }

@@ -157,14 +157,15 @@ impl Client {
         if answer.tagged.is_ok() { Ok(()) } else { Err(format!("IDLE: {:?}", answer.tagged)) }
     }
 
-    /// Asks for UIDs and flags of what has come.
+    /// Asks for UIDs and flags of what has come, until nothing more comes: a command by number must know what it means.
     fn learn(&mut self, told: &mut Vec<Told>) -> Result<(), Broken> {
-        let Some(view) = self.view.as_mut().filter(|view| view.grown) else { return Ok(()) };
-        view.grown = false;
-        let unknown: Vec<String> = view.rows.iter().zip(1..).filter(|(row, _)| row.uid.is_none()).map(|(_, number): (_, u32)| number.to_string()).collect();
-        if !unknown.is_empty() {
-            let modseq = if self.condstore { " MODSEQ" } else { "" };
-            self.ask(&format!("FETCH {} (UID FLAGS{modseq})", unknown.join(",")), None, Expunge::Never, told)?;
+        while let Some(view) = self.view.as_mut().filter(|view| view.grown) {
+            view.grown = false;
+            let unknown: Vec<String> = view.rows.iter().zip(1..).filter(|(row, _)| row.uid.is_none()).map(|(_, number): (_, u32)| number.to_string()).collect();
+            if !unknown.is_empty() {
+                let modseq = if self.condstore { " MODSEQ" } else { "" };
+                self.ask(&format!("FETCH {} (UID FLAGS{modseq})", unknown.join(",")), None, Expunge::Never, told)?;
+            }
         }
         Ok(())
     }

@@ -189,8 +189,8 @@ impl World<'_> {
             Did::Appended { to, ident, flags, uid: Some(uid) } if certain => register.born((self.validity(to)?, *uid), Birth::Sent(*ident, flags.clone()))?,
             Did::Copied { uids, to, pairs, moved } => {
                 let to = self.validity(to)?;
-                if !certain && self.quirks.contains(&Quirk::RefusedMoveTellsNothing) {
-                    uids.iter().for_each(|uid| register.life((validity, *uid)).perhaps_moved |= *moved);
+                if !certain && *moved && self.quirks.contains(&Quirk::RefusedMoveTellsNothing) {
+                    uids.iter().for_each(|uid| register.life((validity, *uid)).perhaps_moved = true);
                     register.strangers.insert(to);
                 }
                 // A MOVE that is refused may be done in part (RFC 6851 §3.3), a COPY not.

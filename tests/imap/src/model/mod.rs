@@ -35,7 +35,7 @@ pub enum Quirk {
     SizeOfGoneIsZero,
     /// A MOVE that is refused because some of its messages are gone has moved the others, and no COPYUID says so. Legal, since MOVE may be done in
     /// part (RFC 6851 §3.3); but a client can't know. Dovecot, where
-    /// another session expunges at the same time; after a COPY, too, something was there now and then that nobody had been told of.
+    /// another session expunges at the same time.
     RefusedMoveTellsNothing,
 }
 
