@@ -4,6 +4,7 @@ use std::fs;
 
 use house_tests::client::{self, installed};
 use house_tests::demo::Demo;
+use house_tests::skip;
 
 use crate::two_way::{self, Near, PERSONAL, Pair};
 
@@ -45,6 +46,22 @@ fn mbsync_keeps_a_maildir_and_an_account_the_same() {
         mbsync(&pair.demo, &pair.near);
         assert!(!pair.near.mail().join(PERSONAL).exists());
         pair.assert_same("after a folder was deleted");
+        pair.demo.server.stop();
+    }
+}
+
+#[test]
+fn mbsync_chooses_scram_by_itself() {
+    let name = "mbsync_chooses_scram_by_itself";
+    let libraries = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    if !libraries.into_iter().any(|directory| directory.path().join("sasl2/libscram.so").exists()) {
+        return skip(name, "libsasl2-modules is not installed");
+    }
+    if installed(name, &["mbsync"]) {
+        let pair = Pair::fresh();
+        mbsync(&pair.demo, &pair.near);
+        let log = pair.demo.server.log();
+        assert!(log.contains("service=\"imaps\"") && log.contains("method=\"SCRAM-SHA-256\""), "{log}");
         pair.demo.server.stop();
     }
 }
