@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod demo;
 mod full_disk;
+mod limits;
 mod processes;
 mod serve;
 mod signals;
