@@ -81,6 +81,7 @@ mod tests {
             assert_eq!(of_error(&Error::Database(refused.into())), expected);
         }
         assert_eq!(Error::Database(db::Error::Closed).status(), Status(4, 3, 0));
+        assert_eq!(Error::Database(db::Error::Full("x".into())).status(), Status(4, 3, 1));
         assert_eq!(Error::Bodies(bodies::Error::Full { what: "x", path: "/".into() }).status(), Status(4, 3, 1));
     }
 }

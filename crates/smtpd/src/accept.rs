@@ -115,3 +115,17 @@ fn refusal(error: &mda::Error) -> Reply {
         Verdict::Failed(status, text) => Reply::new(554, status, format!("Error: {text}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_room_is_said_alike_of_the_spool_and_of_the_database() {
+        let spool = bodies::Error::Full { what: "x", path: "/".into() };
+        assert_eq!(kept_not(QueueId::generate(SystemTime::now()), &spool), NO_ROOM);
+        assert_eq!(refusal(&spool.into()), NO_ROOM);
+        assert_eq!(refusal(&db::Error::Full("disk is full".into()).into()), NO_ROOM);
+        assert_eq!(refusal(&db::Error::Engine("broken".into()).into()).code(), 451);
+    }
+}

@@ -7,7 +7,8 @@
 //!
 //! * A transaction is one value on the stack of one function (`transaction.rs`): whatever ends it (RSET, EHLO, QUIT, a lost
 //!   connection, a panic) drops it, and the draft of its body with it.
-//! * A recipient is judged at RCPT, so nothing is accepted that would have to be bounced (backscatter).
+//! * A recipient is judged at RCPT, also whether its mailbox has room, so nothing is accepted that would have to be bounced
+//!   (backscatter).
 //! * A refusal is logged as Postfix logs it, since fail2ban, pflogsumm and people read it (mta.md §7.2).
 //!
 //! Leaves out, so far: restrictions beyond `smtpd_relay_restrictions` and `smtpd_recipient_restrictions`, access tables, DNS
