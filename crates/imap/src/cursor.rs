@@ -1,6 +1,6 @@
 //! Reading the terminals of RFC 3501 §9 from a command that lies whole in memory.
 
-use crate::Limits;
+use crate::{Limits, Names};
 use crate::response::{Code, Tagged};
 use mail::{Date, MailboxName, ModSeq};
 use std::borrow::Cow;
@@ -52,11 +52,13 @@ pub(crate) struct Cursor<'a> {
     /// Not whole: behind the text comes the literal it ends in.
     whole: bool,
     pub limits: &'a Limits,
+    /// How mailbox names are written.
+    pub names: Names,
 }
 
 impl<'a> Cursor<'a> {
     pub fn new(text: &'a [u8], whole: bool, limits: &'a Limits) -> Self {
-        Cursor { rest: text, whole, limits }
+        Cursor { rest: text, whole, limits, names: Names::default() }
     }
 
     pub fn peek(&self) -> Option<u8> {
@@ -161,6 +163,12 @@ impl<'a> Cursor<'a> {
         number(digits).ok_or(Bad::syntax("Number too large"))
     }
 
+    /// A number of 63 bits that is not 0.
+    pub fn nz_number64(&mut self) -> Result<u64, Bad> {
+        let leading_zero = self.peek() == Some(b'0');
+        self.number64().and_then(|number| if leading_zero { Err(Bad::syntax("Number must not begin with 0")) } else { Ok(number) })
+    }
+
     /// `mod-sequence-valzer` (RFC 7162 §7). Also where it should not be 0: some clients say `CHANGEDSINCE 0`.
     pub fn modseq(&mut self) -> Result<ModSeq, Bad> {
         self.number64().map(ModSeq::new)
@@ -253,10 +261,10 @@ impl<'a> Cursor<'a> {
         if self.take(b'}') && self.take(b'\r') && self.take(b'\n') { Ok((size, waits)) } else { Err(invalid()) }
     }
 
-    /// `mailbox = "INBOX" / astring`, in modified UTF-7.
+    /// `mailbox = "INBOX" / astring`
     pub fn mailbox(&mut self) -> Result<MailboxName, Bad> {
         let name = self.astring()?;
-        MailboxName::from_mutf7(&name).map_err(|_| Bad::no(Code::Cannot, "Mailbox name is not possible here"))
+        self.names.read(&name).map_err(|_| Bad::no(Code::Cannot, "Mailbox name is not possible here"))
     }
 
     /// `date-time`, with its quotes.

@@ -1,18 +1,19 @@
 #![forbid(unsafe_code)]
 //! IMAP as spoken by a server, without a socket, file, clock or runtime.
 //!
-//! Implements RFC 3501 (§6 commands, §7 responses, §9 grammar), 2177 IDLE, 2342 NAMESPACE, 2971 ID, 3348 CHILDREN,
-//! 3502 MULTIAPPEND, 3516 BINARY, 3691 UNSELECT, 4315 UIDPLUS, 4959 SASL-IR, 4978 COMPRESS, 5161 ENABLE, 5530 response codes, 6851 MOVE, 7162 CONDSTORE and
-//! QRESYNC, 7888 LITERAL- before and LITERAL+ after login;
+//! Implements RFC 3501 (§6 commands, §7 responses, §9 grammar) and once it is enabled 9051 (IMAP4rev2), 2177 IDLE, 2342 NAMESPACE,
+//! 2971 ID, 3348 CHILDREN, 3502 MULTIAPPEND, 3516 BINARY, 3691 UNSELECT, 4315 UIDPLUS, 4959 SASL-IR, 4978 COMPRESS, 5161 ENABLE,
+//! 5530 response codes, 6851 MOVE, 7162 CONDSTORE and QRESYNC, 7888 LITERAL- before and LITERAL+ after login;
 //! of lists 5258 LIST-EXTENDED, 5819 LIST-STATUS, 6154 SPECIAL-USE and CREATE-SPECIAL-USE, 8438 STATUS=SIZE, 9208 QUOTA;
 //! of searches 4731 ESEARCH, 5032 WITHIN, 5182 SEARCHRES, 5256 SORT and THREAD, 5267 §3 ESORT, 5957 SORT=DISPLAY.
-//! Leaves out, so they are unknown commands or items and get `BAD`: UTF8=ACCEPT and IMAP4rev2 after ENABLE, ACL, METADATA.
+//! Leaves out, so they are unknown commands or items and get `BAD`: ACL, METADATA. UTF8=ACCEPT can't be enabled.
 //!
 //! # Where to look
 //! * [`command`]: what a client can say, one file a command; a [`Command`] that exists is valid, nothing later checks
 //!   its syntax again.
 //! * [`response`]: what a server can say, and how it is written.
 //! * [`session`]: the [`Session`] dialogue: lines, literals, continuations, bad commands, deadlines.
+//! * [`Names`]: mailbox names in modified UTF-7, or once IMAP4rev2 is on in UTF-8.
 //! * [`view`]: one session's sequence numbers, and what it must still be told.
 //! * [`Limits`]: every bound, with its reason.
 //!
@@ -44,6 +45,7 @@
 //!   Repeat; at last `← Done(Tagged::ok(..).entering(Entering::LoggedIn))`.
 //! * **LOGIN.** `← Done(Tagged::ok(..).entering(Entering::LoggedIn))` likewise. Only that moves the session's limits, deadlines
 //!   and legal commands.
+//! * **ENABLE.** `← Done(Tagged::ok(..).entering(Entering::Rev2))` once IMAP4rev2 is on: from then on names are in UTF-8, both ways.
 //! * **IDLE.** `→ Command(Idle)`; `← Go(Continue("idling"))`, `← Part(..)` as things happen, `→ Line(_)`, which is always DONE:
 //!   `← Done(OK)`. (Anything else the client says is a `Reflex`.)
 //! * **STARTTLS.** `→ Command(StartTls)`; `← Upgrade(Tagged OK)`, or `← Done(NO)`.
@@ -59,6 +61,7 @@ pub mod command;
 mod cursor;
 pub mod flags;
 mod limits;
+mod names;
 pub mod response;
 pub mod session;
 pub mod set;
@@ -67,6 +70,7 @@ pub mod view;
 pub use command::{Command, CommandBody, Reflex, Tag};
 pub use flags::{FlagArguments, FlagNames};
 pub use limits::Limits;
+pub use names::Names;
 pub use response::{Code, Condition, Entering, FetchItem, FetchLine, Label, Response, Tagged};
 pub use session::Session;
 pub use set::SequenceSet;

@@ -90,12 +90,15 @@ pub struct Flagged {
 /// How a session is told things: by what it has switched on, and by the command that is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Form {
-    /// FETCH lines carry the UID: in answers to UID commands (S-09), and always beside a MODSEQ (RFC 7162 §3.2.4).
+    /// FETCH lines carry the UID: in answers to UID commands (S-09), and always beside a MODSEQ (RFC 7162 §3.2.4) and in IMAP4rev2
+    /// (RFC 9051 §7.5.2).
     pub uid: bool,
     /// FETCH lines carry the MODSEQ (RFC 7162 §3.1).
     pub modseq: bool,
     /// VANISHED in place of EXPUNGE (RFC 7162 §3.2.10).
     pub vanished: bool,
+    /// There is no RECENT and no `\Recent` (RFC 9051 Appendix E).
+    pub rev2: bool,
 }
 
 /// What happened in the mailbox since the last time, from whoever did it.
@@ -397,7 +400,7 @@ impl View {
         }
         let exists_told = matches!(lines.last(), Some(Response::Exists(_)));
         // An EXPUNGE of recent messages lowers the number too; Dovecot and Cyrus then say so.
-        if !lines.is_empty() {
+        if !lines.is_empty() && !form.rev2 {
             let recent = self.recent();
             if exists_told || recent != self.recent_told {
                 lines.push(Response::Recent(recent));

@@ -147,7 +147,7 @@ mod tests {
     proptest! {
         /// Whatever is in a part: its size is that of its octets, and a partial is a part of them.
         #[test]
-        fn sizes_are_true(body in "[ -~=\r\n]{0,200}", encoding in "base64|quoted-printable|8bit", origin in 0u32..50, length in 1u32..50) {
+        fn sizes_are_true(body in "[ -~=\r\n]{0,200}", encoding in "base64|quoted-printable|8bit", origin in 0u64..50, length in 1u64..50) {
             let message = format!("Content-Transfer-Encoding: {encoding}\r\n\r\n{body}");
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(async {

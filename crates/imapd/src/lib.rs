@@ -6,7 +6,8 @@
 //! of lists 5258 LIST-EXTENDED, 5819 LIST-STATUS, 6154 SPECIAL-USE (in plain LIST too) and CREATE-SPECIAL-USE, 8438 STATUS=SIZE, 9208
 //! QUOTA (SETQUOTA is the administrator's);
 //! of searches 4731 ESEARCH, 5032 WITHIN, 5182 SEARCHRES, 5256 SORT and THREAD, 5267 §3 ESORT, 5957 SORT=DISPLAY.
-//! Leaves out: UTF8=ACCEPT, IMAP4rev2, shared namespaces.
+//! Whoever enables it speaks IMAP4rev2 (RFC 9051).
+//! Leaves out: UTF8=ACCEPT, shared namespaces.
 //!
 //! # Where to look
 //! * [`Imapd`]: the service; [`Imapd::serve`] is the handler of one connection.

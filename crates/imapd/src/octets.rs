@@ -54,8 +54,8 @@ fn of_message<'s>(text: &'s SectionText, message: &Part) -> Octets<'s> {
 /// The part of a range that `<origin.length>` asks for; past the end it is empty (B-02).
 pub(crate) fn clip(range: &Range<u64>, partial: Option<Partial>) -> Range<u64> {
     let Some(Partial { origin, length }) = partial else { return range.clone() };
-    let start = range.start.saturating_add(origin.into()).min(range.end);
-    start..start.saturating_add(length.into()).min(range.end)
+    let start = range.start.saturating_add(origin).min(range.end);
+    start..start.saturating_add(length).min(range.end)
 }
 
 /// Octets as a literal may have them: `CHAR8` has no NUL (RFC 3501 §9), and some clients end there. 0x80 keeps the length.
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(clipped(8, 4), 108..110);
         assert_eq!(clipped(10, 1), 110..110);
         assert_eq!(clipped(10_000, 5), 110..110);
-        assert_eq!(clipped(u32::MAX, u32::MAX), 110..110);
+        assert_eq!(clipped(u64::MAX, u64::MAX), 110..110);
         assert_eq!(clip(&(3..5), None), 3..5);
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Selected {
     pub(crate) uidvalidity: UidValidity,
     /// EXAMINE.
     pub(crate) read_only: bool,
+    /// It takes what is \Recent: not in EXAMINE, nor in IMAP4rev2, where there is no such thing.
+    claims: bool,
     pub(crate) view: View,
     /// The account's `seq` up to which the view knows what happened.
     known: ModSeq,
@@ -57,13 +59,14 @@ pub(crate) enum Fate {
 }
 
 impl Selected {
-    /// From the store's view; the UIDs of `recent` are \Recent to this session.
-    pub(crate) fn new(opened: &store::View, recent: Range<u64>, read_only: bool) -> Selected {
+    /// From the store's view; the UIDs of `recent` are \Recent to this session, and so is what comes later if it `claims` that.
+    pub(crate) fn new(opened: &store::View, recent: Range<u64>, read_only: bool, claims: bool) -> Selected {
         let message = |row: &Row| view::Message::new(row.uid, row.flags, row.modseq, recent.contains(&row.uid.get().into()));
         Selected {
             id: opened.mailbox.id,
             uidvalidity: opened.mailbox.uidvalidity,
             read_only,
+            claims,
             view: View::new(opened.rows.iter().map(message), flag_names::of(&opened.keywords)),
             known: opened.modseq,
             highest: opened.mailbox.highest,
@@ -113,11 +116,11 @@ impl Selected {
         if rows.is_empty() {
             return Vec::new();
         }
-        let claimed = match self.read_only {
-            true => 0..0,
-            false => claim(store, account, self.id).await,
+        let claimed = match self.claims {
+            false => 0..0,
+            true => claim(store, account, self.id).await,
         };
-        let is_recent = |uid: u64| !self.read_only && (claimed.contains(&uid) || self.claimed.contains(&uid));
+        let is_recent = |uid: u64| self.claims && (claimed.contains(&uid) || self.claimed.contains(&uid));
         let message = |row: &Row| view::Message::new(row.uid, row.flags, row.modseq, is_recent(row.uid.get().into()));
         let added = rows.iter().map(message).collect();
         self.claimed = claimed;

@@ -21,6 +21,8 @@ pub enum BadName {
     Control,
     #[error("mailbox name is not valid modified UTF-7")]
     Utf7,
+    #[error("mailbox name is not valid UTF-8")]
+    Utf8,
     #[error("not a directory name of a mailbox")]
     Directory,
 }
@@ -105,6 +107,12 @@ impl MailboxName {
         }
         let rest = self.0.get(from.0.len()..)?;
         Some(MailboxName::new(&format!("{to}{rest}")))
+    }
+
+    /// Whether it is composed as Net-Unicode demands of a new name in UTF-8 (RFC 9051 §5.1, RFC 5198 §3): else there could be two of
+    /// one look.
+    pub fn is_composed(&self) -> bool {
+        unicode_normalization::is_nfc(&self.0)
     }
 
     /// From an IMAP4rev1 command.

@@ -6,9 +6,9 @@
 //!             [SP "(" fetch-modifier *(SP fetch-modifier) ")"]
 //! fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"
 //! fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] / "UID" / "MODSEQ"
-//!           / "BODY" ["STRUCTURE"] / "BODY" [".PEEK"] section ["<" number "." nz-number ">"]
+//!           / "BODY" ["STRUCTURE"] / "BODY" [".PEEK"] section ["<" number64 "." nz-number64 ">"]
 //!           / "RFC822.PEEK" / "RFC822.TEXT.PEEK"
-//!           / "BINARY" [".PEEK"] part ["<" number "." nz-number ">"] / "BINARY.SIZE" part
+//!           / "BINARY" [".PEEK"] part ["<" number64 "." nz-number64 ">"] / "BINARY.SIZE" part
 //! part      = "[" [nz-number *("." nz-number)] "]"
 //! section   = "[" [section-msgtext / (nz-number *("." nz-number) ["." (section-msgtext / "MIME")])] "]"
 //! ```
@@ -104,8 +104,8 @@ impl Item {
 /// `<origin.length>`; length is not 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Partial {
-    pub origin: u32,
-    pub length: u32,
+    pub origin: u64,
+    pub length: u64,
 }
 
 /// What stands between the brackets.
@@ -237,9 +237,9 @@ fn partial(cursor: &mut Cursor) -> Result<Option<Partial>, Bad> {
     if !cursor.take(b'<') {
         return Ok(None);
     }
-    let origin = cursor.number()?;
+    let origin = cursor.number64()?;
     cursor.expect(b'.')?;
-    let length = cursor.nz_number()?.get();
+    let length = cursor.nz_number64()?;
     cursor.expect(b'>')?;
     Ok(Some(Partial { origin, length }))
 }

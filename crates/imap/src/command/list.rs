@@ -9,6 +9,7 @@
 //! ```
 
 use super::{CommandBody, StatusItem, status};
+use crate::Names;
 use crate::cursor::{Bad, Cursor};
 use mail::MailboxName;
 
@@ -57,31 +58,33 @@ impl List {
     }
 }
 
-/// Reference and mailbox pattern joined, in modified UTF-7 as sent. `*` stands for anything, `%` for anything but `/`.
+/// Reference and mailbox pattern joined, as sent. `*` stands for anything, `%` for anything but `/`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Pattern(Vec<u8>);
+pub struct Pattern {
+    octets: Vec<u8>,
+    names: Names,
+}
 
 impl Pattern {
-    /// `reference` counts only when the pattern doesn't begin at the root.
-    pub fn new(reference: &[u8], pattern: &[u8]) -> Self {
-        if pattern.is_empty() {
-            return Pattern(Vec::new());
-        }
-        match pattern.strip_prefix(b"/") {
-            Some(absolute) => Pattern(absolute.to_vec()),
-            None => Pattern([reference, pattern].concat()),
-        }
+    /// `reference` counts only when the pattern doesn't begin at the root. `names`: how both are written.
+    pub fn new(reference: &[u8], pattern: &[u8], names: Names) -> Self {
+        let octets = match pattern.strip_prefix(b"/") {
+            _ if pattern.is_empty() => Vec::new(),
+            Some(absolute) => absolute.to_vec(),
+            None => [reference, pattern].concat(),
+        };
+        Pattern { octets, names }
     }
 
     /// The empty pattern: LSUB and plain LIST ask so for the separator only.
     pub fn asks_separator(&self) -> bool {
-        self.0.is_empty()
+        self.octets.is_empty()
     }
 
     pub fn matches(&self, mailbox: &MailboxName) -> bool {
         // INBOX is INBOX in any case, also above others.
         let any_case = if mailbox.elements().next() == Some("INBOX") { "INBOX".len() } else { 0 };
-        matches(&self.0, mailbox.to_mutf7().as_bytes(), any_case)
+        matches(&self.octets, self.names.text(mailbox).as_bytes(), any_case)
     }
 }
 
@@ -149,7 +152,7 @@ fn pattern(cursor: &mut Cursor, reference: &[u8]) -> Result<Pattern, Bad> {
     if reference.len() + pattern.len() > cursor.limits.pattern {
         return Err(Bad::limit("Pattern too long"));
     }
-    Ok(Pattern::new(reference, &pattern))
+    Ok(Pattern::new(reference, &pattern, cursor.names))
 }
 
 /// All of them together are no longer than one may be: each name is compared with each.
@@ -159,7 +162,7 @@ fn patterns(cursor: &mut Cursor, reference: &[u8]) -> Result<Vec<Pattern>, Bad> 
     let mut octets = 0;
     loop {
         let pattern = pattern(cursor, reference)?;
-        octets += pattern.0.len().max(1);
+        octets += pattern.octets.len().max(1);
         if octets > cursor.limits.pattern {
             return Err(Bad::limit("Patterns too long"));
         }
@@ -253,20 +256,28 @@ mod tests {
             ("", "a%%%**b", &["ab", "axb", "a/b"], &["a"]),
         ];
         for (reference, pattern, yes, no) in table {
-            let pattern = Pattern::new(reference.as_bytes(), pattern.as_bytes());
+            let pattern = Pattern::new(reference.as_bytes(), pattern.as_bytes(), Names::Mutf7);
             let matches = |name: &&&str| pattern.matches(&MailboxName::new(name).unwrap());
             assert!(yes.iter().all(|name| matches(&name)), "{pattern:?} {yes:?}");
             assert!(!no.iter().any(|name| matches(&name)), "{pattern:?} {no:?}");
         }
-        assert!(Pattern::new(b"x", b"").asks_separator());
+        assert!(Pattern::new(b"x", b"", Names::Mutf7).asks_separator());
+    }
+
+    #[test]
+    fn patterns_of_imap4rev2_are_in_utf_8() {
+        let name = MailboxName::new("Entwürfe/böse").unwrap();
+        for (pattern, yes) in [("Entw*", true), ("Entwürfe/%", true), ("*ö*", true), ("%", false), ("Entw&APw-rfe/*", false)] {
+            assert_eq!(Pattern::new(b"", pattern.as_bytes(), Names::Utf8).matches(&name), yes, "{pattern}");
+        }
     }
 
     #[test]
     fn no_pattern_takes_long() {
         let name = MailboxName::new(&"a".repeat(250)).unwrap();
-        assert!(!Pattern::new(b"", "*a".repeat(500).as_bytes()).matches(&MailboxName::inbox()));
-        assert!(Pattern::new(b"", "*a".repeat(250).as_bytes()).matches(&name));
-        assert!(!Pattern::new(b"", [&b"*a".repeat(249)[..], b"b"].concat().as_slice()).matches(&name));
+        assert!(!Pattern::new(b"", "*a".repeat(500).as_bytes(), Names::Mutf7).matches(&MailboxName::inbox()));
+        assert!(Pattern::new(b"", "*a".repeat(250).as_bytes(), Names::Mutf7).matches(&name));
+        assert!(!Pattern::new(b"", [&b"*a".repeat(249)[..], b"b"].concat().as_slice(), Names::Mutf7).matches(&name));
     }
 
     proptest::proptest! {

@@ -45,7 +45,7 @@ pub use thread::Thread;
 
 use crate::cursor::{Bad, Cursor};
 use crate::response::Response;
-use crate::{Limits, SequenceSet};
+use crate::{Limits, Names, SequenceSet};
 use dialogue::Answer;
 use mail::MailboxName;
 
@@ -203,6 +203,25 @@ pub(crate) enum When {
     AfterLogin,
 }
 
+/// What a connection has said of itself, as far as the grammar depends on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    BeforeLogin,
+    LoggedIn,
+    /// Logged in, and IMAP4rev2 is on.
+    Rev2,
+}
+
+impl Stage {
+    pub(crate) fn logged_in(self) -> bool {
+        self != Stage::BeforeLogin
+    }
+
+    pub(crate) fn names(self) -> Names {
+        if self == Stage::Rev2 { Names::Utf8 } else { Names::Mutf7 }
+    }
+}
+
 type Arguments = fn(&mut Cursor) -> Result<CommandBody, Bad>;
 
 /// Every command: its name, when it is legal, how its arguments are read.
@@ -249,16 +268,17 @@ const COMMANDS: &[(&str, When, Arguments)] = &[
 
 /// Reads a command. `whole`: all of it is there, without its final CRLF. Not `whole`: it ends in a literal still to come
 /// (`…{5}CRLF`); says [`Bad::NeedsLiteral`], or returns the APPEND whose message it is, or what is wrong so far.
-pub(crate) fn parse(line: &[u8], whole: bool, logged_in: bool, limits: &Limits) -> Result<Command, Bad> {
+pub(crate) fn parse(line: &[u8], whole: bool, stage: Stage, limits: &Limits) -> Result<Command, Bad> {
     let tag = Tag::of_line(line).ok_or(Bad::syntax("A command begins with a tag"))?;
     let mut cursor = Cursor::new(line.get(tag.0.len()..).unwrap_or_default(), whole, limits);
+    cursor.names = stage.names();
     cursor.sp().map_err(|_| Bad::syntax("A command follows the tag"))?;
     let name = cursor.atom().map_err(|_| Bad::syntax("A command follows the tag"))?;
     let (_, when, arguments) = COMMANDS
         .iter()
         .find(|(known, _, _)| known.as_bytes().eq_ignore_ascii_case(name))
         .ok_or(Bad::syntax("Unknown command"))?;
-    match (when, logged_in) {
+    match (when, stage.logged_in()) {
         (When::BeforeLogin, true) => return Err(Bad::syntax("Already logged in")),
         (When::AfterLogin, false) => return Err(Bad::syntax("Log in first")),
         _ => {}

@@ -19,8 +19,8 @@ use std::num::NonZeroU32;
 fn parse_whole(line: &[u8]) -> Result<CommandBody, Bad> {
     let line = [b"a1 ", line].concat();
     let limits = Limits::default();
-    match parse(&line, true, true, &limits) {
-        Err(Bad::Syntax(None, "Already logged in")) => parse(&line, true, false, &limits),
+    match parse(&line, true, Stage::LoggedIn, &limits) {
+        Err(Bad::Syntax(None, "Already logged in")) => parse(&line, true, Stage::BeforeLogin, &limits),
         other => other,
     }
     .map(|command| {
@@ -51,7 +51,7 @@ fn login(user: &[u8], password: &[u8]) -> CommandBody {
 
 fn plain(pattern: &[u8]) -> CommandBody {
     let (selection, returns) = (list::Selection::default(), list::Returns::default());
-    CommandBody::List(List { selection, patterns: vec![Pattern::new(b"", pattern)], returns, extended: false })
+    CommandBody::List(List { selection, patterns: vec![Pattern::new(b"", pattern, Names::Mutf7)], returns, extended: false })
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn extended_list() {
         let has = |letter| selection.contains(letter);
         let expected = List {
             selection: list::Selection { subscribed: has('s'), special_use: has('u'), recursive: has('r') },
-            patterns: patterns.iter().map(|pattern| Pattern::new(b"", pattern.as_bytes())).collect(),
+            patterns: patterns.iter().map(|pattern| Pattern::new(b"", pattern.as_bytes(), Names::Mutf7)).collect(),
             returns: list::Returns { subscribed: subscribed || has('s'), status },
             extended: true,
         };
@@ -130,8 +130,8 @@ fn commands_without_or_with_plain_arguments() {
         ("LIST \"\" \"\"", plain(b"")),
         ("LIST a/ %", plain(b"a/%")),
         ("LIST a/ /%", plain(b"%")),
-        ("LSUB \"\" *", CommandBody::Lsub(Pattern::new(b"", b"*"))),
-        ("XLIST \"\" *", CommandBody::Xlist(Pattern::new(b"", b"*"))),
+        ("LSUB \"\" *", CommandBody::Lsub(Pattern::new(b"", b"*", Names::Mutf7))),
+        ("XLIST \"\" *", CommandBody::Xlist(Pattern::new(b"", b"*", Names::Mutf7))),
         ("GETQUOTA \"\"", CommandBody::GetQuota("".into())),
         ("getquota {10}\r\nUser quota", CommandBody::GetQuota("User quota".into())),
         ("GETQUOTAROOT inbox", CommandBody::GetQuotaRoot(inbox())),
@@ -178,7 +178,7 @@ fn store() {
 #[test]
 fn fetch() {
     let section = |part: &[u32], text| Section { part: part.to_vec(), text };
-    let item = |section, peek, partial: Option<(u32, u32)>| Item::Section {
+    let item = |section, peek, partial: Option<(u64, u64)>| Item::Section {
         section,
         peek,
         partial: partial.map(|(origin, length)| Partial { origin, length }),
@@ -203,7 +203,7 @@ fn fetch() {
         ("BODY[1.2.3]", vec![item(section(&[1, 2, 3], SectionText::All), false, None)]),
         ("BODY[4.HEADER]", vec![item(section(&[4], SectionText::Header), false, None)]),
         ("BODY.PEEK[1.mime]", vec![item(section(&[1], SectionText::Mime), true, None)]),
-        ("BODY[TEXT]<5.4294967295>", vec![item(section(&[], SectionText::Text), false, Some((5, u32::MAX)))]),
+        ("BODY[TEXT]<5.4294967296>", vec![item(section(&[], SectionText::Text), false, Some((5, 1 << 32)))]),
         ("BODY[2.HEADER.FIELDS (\"Subject\" from {2}\r\nto)]", vec![item(section(&[2], SectionText::HeaderFields(fields(&["Subject", "from", "to"]))), false, None)]),
         ("BODY.PEEK[HEADER.FIELDS.NOT (DATE)]", vec![item(section(&[], SectionText::HeaderFieldsNot(fields(&["DATE"]))), true, None)]),
     ];
@@ -318,7 +318,7 @@ fn sort_and_thread() {
 
 #[test]
 fn append() {
-    let parse_open = |line: &str| parse(format!("a1 {line}\r\n").as_bytes(), false, true, &Limits::default());
+    let parse_open = |line: &str| parse(format!("a1 {line}\r\n").as_bytes(), false, Stage::LoggedIn, &Limits::default());
     let date = Date { unix: 1_706_745_600, offset_minutes: 60 };
     let table: Vec<(&str, Flags, Option<Date>, u64, bool)> = vec![
         ("APPEND INBOX {310}", Flags::EMPTY, None, 310, true),
@@ -335,8 +335,8 @@ fn append() {
     }
     for line in ["APPEND {5}", "SELECT {0}", "LOGIN {3}\r\njoe {4}", "SEARCH OR TEXT {3}", "FETCH 1 BODY[HEADER.FIELDS (a {3}"] {
         let line = format!("a1 {line}\r\n");
-        let logged_in = !line.contains("LOGIN");
-        assert_eq!(parse(line.as_bytes(), false, logged_in, &Limits::default()), Err(Bad::NeedsLiteral), "{line}");
+        let stage = if line.contains("LOGIN") { Stage::BeforeLogin } else { Stage::LoggedIn };
+        assert_eq!(parse(line.as_bytes(), false, stage, &Limits::default()), Err(Bad::NeedsLiteral), "{line}");
     }
     for line in ["NOOP {3}", "SELECT x {3}", "UID APPEND x {3}", "APPEND x", "APPEND x (\\Seen {3}", "APPEND x \"yesterday\" {3}", "APPEND x ~ {3}"] {
         assert!(matches!(parse_open(line), Err(Bad::Syntax(..))), "{line}");
@@ -426,6 +426,25 @@ fn names_that_cannot_be_are_refused_not_misunderstood() {
 use crate::Code;
 
 #[test]
+fn n_02_names_are_in_utf_8_once_imap4rev2_is_on() {
+    let select = |line: &[u8], stage| match parse(&[b"a SELECT ", line].concat(), true, stage, &Limits::default()) {
+        Ok(Command { body: CommandBody::Select(select), .. }) => Some(select.mailbox.as_str().to_owned()),
+        Err(Bad::Refused(Code::Cannot, _)) => None,
+        other => panic!("{other:?}"),
+    };
+    let table: [(&[u8], Option<&str>, Option<&str>); 4] = [
+        ("\"Entwürfe\"".as_bytes(), None, Some("Entwürfe")),
+        ("{9}\r\nEntwürfe".as_bytes(), None, Some("Entwürfe")),
+        (b"Entw&APw-rfe", Some("Entwürfe"), Some("Entw&APw-rfe")),
+        (b"\"a\xff\"", None, None),
+    ];
+    for (line, rev1, rev2) in table {
+        assert_eq!(select(line, Stage::LoggedIn).as_deref(), rev1, "{line:?}");
+        assert_eq!(select(line, Stage::Rev2).as_deref(), rev2, "{line:?}");
+    }
+}
+
+#[test]
 fn every_list_is_bounded() {
     let limits = Limits::default();
     let many = |item: &str, count: usize| vec![item; count].join(" ");
@@ -500,7 +519,7 @@ fn items() -> impl Strategy<Value = Item> {
         vec("[A-Za-z\"(\\\\-]{1,8}", 1..4).prop_map(SectionText::HeaderFields),
         vec("[A-Za-z-]{1,8}", 1..4).prop_map(SectionText::HeaderFieldsNot),
     ];
-    let partial = proptest::option::of((any::<u32>(), 1..=u32::MAX));
+    let partial = proptest::option::of((0..=i64::MAX as u64, 1..=i64::MAX as u64));
     let section = (vec(1u32..9, 0..4), text, any::<bool>(), partial).prop_filter_map("MIME of the whole", |(part, text, peek, partial)| {
         let partial = partial.map(|(origin, length)| Partial { origin, length });
         let legal = !(part.is_empty() && text == SectionText::Mime);
@@ -510,7 +529,7 @@ fn items() -> impl Strategy<Value = Item> {
         1 => proptest::sample::select(vec![Item::Envelope, Item::Flags, Item::InternalDate, Item::Size, Item::Body,
             Item::BodyStructure, Item::Uid, Item::ModSeq, Item::Rfc822 { peek: false }, Item::Rfc822 { peek: true }, Item::Rfc822Header,
             Item::Rfc822Text { peek: false }, Item::Rfc822Text { peek: true }]),
-        1 => (vec(1u32..9, 0..4), any::<bool>(), proptest::option::of((any::<u32>(), 1..=u32::MAX))).prop_map(|(part, peek, partial)| {
+        1 => (vec(1u32..9, 0..4), any::<bool>(), proptest::option::of((0..=i64::MAX as u64, 1..=i64::MAX as u64))).prop_map(|(part, peek, partial)| {
             Item::Binary { part, peek, partial: partial.map(|(origin, length)| Partial { origin, length }) }
         }),
         1 => vec(1u32..9, 0..4).prop_map(|part| Item::BinarySize { part }),
@@ -621,8 +640,8 @@ proptest! {
     fn no_line_panics(line in vec(any::<u8>(), 0..80), verb in proptest::sample::select(COMMANDS)) {
         let limits = Limits::default();
         let line = [b"a ", verb.0.as_bytes(), b" ", &line].concat();
-        for (whole, logged_in) in [(true, true), (true, false), (false, true), (false, false)] {
-            let _ = parse(&line, whole, logged_in, &limits);
+        for stage in [Stage::BeforeLogin, Stage::LoggedIn, Stage::Rev2] {
+            let _ = (parse(&line, true, stage, &limits), parse(&line, false, stage, &limits));
         }
     }
 

@@ -175,7 +175,8 @@ pub struct Announce<'a> {
 pub fn capabilities(announce: &Announce<'_>) -> Vec<Text> {
     // Never both LITERAL- and LITERAL+ (RFC 7888 §5): strangers may not send much unasked.
     let literal = if announce.logged_in { "LITERAL+" } else { "LITERAL-" };
-    let mut names: Vec<Text> = vec!["IMAP4rev1".into(), "ID".into(), "ENABLE".into(), literal.into()];
+    // In this order: a client that takes the first it knows shall have what every other has.
+    let mut names: Vec<Text> = vec!["IMAP4rev1".into(), "IMAP4rev2".into(), "ID".into(), "ENABLE".into(), literal.into()];
     if announce.logged_in {
         let more = [
             "IDLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC",

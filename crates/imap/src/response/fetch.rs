@@ -38,12 +38,12 @@ pub enum FetchItem {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Label {
     /// `BODY[…]<origin>`
-    Body { section: Section, origin: Option<u32> },
+    Body { section: Section, origin: Option<u64> },
     Rfc822,
     Rfc822Header,
     Rfc822Text,
     /// `BINARY[part]<origin>`; with a NUL among the octets they are a literal8 (RFC 3516 §4.3).
-    Binary { part: Vec<u32>, origin: Option<u32>, has_nul: bool },
+    Binary { part: Vec<u32>, origin: Option<u64>, has_nul: bool },
 }
 
 /// Flags to be shown, with the names of an account's keywords.
@@ -174,7 +174,7 @@ impl Label {
     }
 }
 
-fn write_origin(origin: Option<u32>, out: &mut BytesMut) {
+fn write_origin(origin: Option<u64>, out: &mut BytesMut) {
     if let Some(origin) = origin {
         wire::push(out, format_args!("<{origin}>"));
     }

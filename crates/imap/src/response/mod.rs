@@ -16,6 +16,7 @@ pub use esearch::Esearch;
 pub use fetch::{FetchItem, FetchLine, FlagList, Label};
 pub use lines::FetchLines;
 
+use crate::Names;
 use crate::command::{StatusItem, Tag};
 use bytes::BytesMut;
 use mail::thread::Forest;
@@ -106,6 +107,8 @@ pub struct Tagged {
 pub enum Entering {
     /// LOGIN or AUTHENTICATE succeeded.
     LoggedIn,
+    /// IMAP4rev2 was enabled.
+    Rev2,
 }
 
 impl Tagged {
@@ -270,6 +273,11 @@ impl Response {
     /// Appends the response as it goes to the client. `tag`: of the command being answered, for [`Response::Tagged`];
     /// without one it is written `*`.
     pub fn write(&self, tag: Option<&Tag>, out: &mut BytesMut) {
+        self.write_as(Names::default(), tag, out);
+    }
+
+    /// The same, with mailbox names as the client expects them.
+    pub fn write_as(&self, names: Names, tag: Option<&Tag>, out: &mut BytesMut) {
         match self {
             Response::Tagged(tagged) => {
                 let tag = tag.map_or("*", Tag::as_str);
@@ -277,7 +285,7 @@ impl Response {
             }
             Response::Condition(said) => condition("*", said.kind.name(), said.code.as_ref(), &said.text, out),
             Response::Bye(code, text) => condition("*", "BYE", code.as_ref(), text, out),
-            Response::Batch(responses) => responses.iter().for_each(|response| response.write(tag, out)),
+            Response::Batch(responses) => responses.iter().for_each(|response| response.write_as(names, tag, out)),
             Response::Esearch(result) => result.write(tag, out),
             Response::FetchLines(lines) => out.extend_from_slice(lines.octets()),
             Response::FetchBegin(line) => line.begin(out),
@@ -300,30 +308,30 @@ impl Response {
                 wire::base64(out, octets);
                 out.extend_from_slice(b"\r\n");
             }
-            data => data.write_data(out),
+            data => data.write_data(names, out),
         }
     }
 
     /// The untagged lines that are not conditions.
-    fn write_data(&self, out: &mut BytesMut) {
+    fn write_data(&self, names: Names, out: &mut BytesMut) {
         out.extend_from_slice(b"* ");
         match self {
-            Response::Capability(names) => {
+            Response::Capability(capabilities) => {
                 out.extend_from_slice(b"CAPABILITY");
-                wire::spaced(out, names);
+                wire::spaced(out, capabilities);
             }
-            Response::Enabled(names) => {
+            Response::Enabled(capabilities) => {
                 out.extend_from_slice(b"ENABLED");
-                wire::spaced(out, names);
+                wire::spaced(out, capabilities);
             }
-            Response::List(line) => line.write("LIST", out),
-            Response::Lsub(line) => line.write("LSUB", out),
-            Response::Xlist(line) => line.write("XLIST", out),
-            Response::Status { mailbox, items } => write_status(mailbox, items, out),
+            Response::List(line) => line.write("LIST", names, out),
+            Response::Lsub(line) => line.write("LSUB", names, out),
+            Response::Xlist(line) => line.write("XLIST", names, out),
+            Response::Status { mailbox, items } => write_status(mailbox, items, names, out),
             Response::Quota { root, resources } => write_quota(root, resources, out),
             Response::QuotaRoot { mailbox, roots } => {
                 out.extend_from_slice(b"QUOTAROOT ");
-                wire::astring(out, mailbox.to_mutf7().as_bytes());
+                names.write(mailbox, out);
                 for root in roots {
                     out.extend_from_slice(b" ");
                     wire::astring(out, root.as_bytes());
@@ -379,7 +387,7 @@ fn condition(tag: &str, kind: &str, code: Option<&Code>, text: &str, out: &mut B
 }
 
 impl ListLine {
-    fn write(&self, name: &str, out: &mut BytesMut) {
+    fn write(&self, name: &str, names: Names, out: &mut BytesMut) {
         wire::push(out, format_args!("{name} ("));
         for (index, attribute) in self.attributes.iter().enumerate() {
             let space = if index > 0 { " " } else { "" };
@@ -387,7 +395,7 @@ impl ListLine {
         }
         wire::push(out, format_args!(") \"{SEPARATOR}\" "));
         match &self.mailbox {
-            Some(mailbox) => wire::astring(out, mailbox.to_mutf7().as_bytes()),
+            Some(mailbox) => names.write(mailbox, out),
             None => out.extend_from_slice(b"\"\""),
         }
         if !self.child_info.is_empty() {
@@ -408,9 +416,9 @@ fn write_numbers(name: &str, numbers: &[u32], modseq: Option<ModSeq>, out: &mut 
     }
 }
 
-fn write_status(mailbox: &MailboxName, items: &[(StatusItem, u64)], out: &mut BytesMut) {
+fn write_status(mailbox: &MailboxName, items: &[(StatusItem, u64)], names: Names, out: &mut BytesMut) {
     out.extend_from_slice(b"STATUS ");
-    wire::astring(out, mailbox.to_mutf7().as_bytes());
+    names.write(mailbox, out);
     out.extend_from_slice(b" (");
     for (index, (item, value)) in items.iter().enumerate() {
         let space = if index > 0 { " " } else { "" };

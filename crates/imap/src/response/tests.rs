@@ -38,7 +38,7 @@ fn fetch(items: Vec<FetchItem>) -> Response {
     Response::Fetch(FetchLine { seq: 12, items })
 }
 
-fn octets(part: &[u32], text: SectionText, origin: Option<u32>, octets: &'static str) -> FetchItem {
+fn octets(part: &[u32], text: SectionText, origin: Option<u64>, octets: &'static str) -> FetchItem {
     let label = Label::Body { section: Section { part: part.to_vec(), text }, origin };
     FetchItem::Octets(label, Some(Bytes::from_static(octets.as_bytes())))
 }
@@ -59,7 +59,7 @@ fn found(options: &str, uid: bool, found: &[u32]) -> Response {
     Response::Esearch(Esearch::new(returns, uid, found.to_vec()))
 }
 
-fn binary(part: &[u32], origin: Option<u32>, has_nul: bool, octets: &'static str) -> FetchItem {
+fn binary(part: &[u32], origin: Option<u64>, has_nul: bool, octets: &'static str) -> FetchItem {
     FetchItem::Octets(Label::Binary { part: part.to_vec(), origin, has_nul }, Some(Bytes::from_static(octets.as_bytes())))
 }
 
@@ -228,12 +228,12 @@ fn every_code_is_an_atom() {
 #[test]
 fn the_capability_list() {
     let before = Announce { logged_in: false, starttls: true, mechanisms: &["PLAIN", "LOGIN"], login_disabled: false, compress: true, append_limit: 9 };
-    assert_eq!(capabilities(&before).join(" "), "IMAP4rev1 ID ENABLE LITERAL- SASL-IR STARTTLS AUTH=PLAIN AUTH=LOGIN");
+    assert_eq!(capabilities(&before).join(" "), "IMAP4rev1 IMAP4rev2 ID ENABLE LITERAL- SASL-IR STARTTLS AUTH=PLAIN AUTH=LOGIN");
     let clear = Announce { mechanisms: &[], login_disabled: true, ..before.clone() };
-    assert_eq!(capabilities(&clear).join(" "), "IMAP4rev1 ID ENABLE LITERAL- SASL-IR STARTTLS LOGINDISABLED");
+    assert_eq!(capabilities(&clear).join(" "), "IMAP4rev1 IMAP4rev2 ID ENABLE LITERAL- SASL-IR STARTTLS LOGINDISABLED");
     let after = Announce { logged_in: true, ..before };
     let expected = [
-        "IMAP4rev1 ID ENABLE LITERAL+ IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE CONDSTORE QRESYNC",
+        "IMAP4rev1 IMAP4rev2 ID ENABLE LITERAL+ IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE CONDSTORE QRESYNC",
         "LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE",
         "MULTIAPPEND BINARY",
         "QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE",

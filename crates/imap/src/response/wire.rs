@@ -64,14 +64,7 @@ pub fn string(out: &mut BytesMut, octets: &[u8]) {
     if octets.len() > QUOTED || !octets.iter().all(plain) {
         return literal_without_nul(out, octets);
     }
-    out.extend_from_slice(b"\"");
-    for &byte in octets {
-        if matches!(byte, b'"' | b'\\') {
-            out.extend_from_slice(b"\\");
-        }
-        out.extend_from_slice(&[byte]);
-    }
-    out.extend_from_slice(b"\"");
+    quoted(out, octets);
 }
 
 pub fn nstring(out: &mut BytesMut, octets: Option<&[u8]>) {
@@ -82,9 +75,28 @@ pub fn nstring(out: &mut BytesMut, octets: Option<&[u8]>) {
 }
 
 /// `astring`: bare where it is an atom. `NIL` is quoted, lest it be read as one, and so is `]`, which not all readers expect.
-pub(super) fn astring(out: &mut BytesMut, octets: &[u8]) {
+pub(crate) fn astring(out: &mut BytesMut, octets: &[u8]) {
     let bare = !octets.is_empty() && run(octets, is_atom_char).len() == octets.len();
     if bare && !octets.eq_ignore_ascii_case(b"NIL") { out.extend_from_slice(octets) } else { string(out, octets) }
+}
+
+/// `astring` of IMAP4rev2, where a quoted string may be in UTF-8 (RFC 9051 §4.3).
+pub(crate) fn astring_utf8(out: &mut BytesMut, text: &str) {
+    if text.is_ascii() || text.len() > QUOTED || text.chars().any(char::is_control) {
+        return astring(out, text.as_bytes());
+    }
+    quoted(out, text.as_bytes());
+}
+
+fn quoted(out: &mut BytesMut, octets: &[u8]) {
+    out.extend_from_slice(b"\"");
+    for &byte in octets {
+        if matches!(byte, b'"' | b'\\') {
+            out.extend_from_slice(b"\\");
+        }
+        out.extend_from_slice(&[byte]);
+    }
+    out.extend_from_slice(b"\"");
 }
 
 /// Octets of a message as they are.

@@ -16,7 +16,7 @@
 mod assembly;
 mod skip;
 
-use crate::command::{self, Command, CommandBody, Reaction, Reflex, Tag, append};
+use crate::command::{self, Command, CommandBody, Reaction, Reflex, Stage, Tag, append};
 use crate::cursor::{Bad, Cursor};
 use crate::response::{Code, Entering, Response, Tagged};
 use crate::{Limits, command::authenticate, command::idle};
@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 pub struct Session {
     limits: Limits,
     state: State,
-    logged_in: bool,
+    stage: Stage,
     /// TLS stands.
     secured: bool,
     /// Syntax errors in a row.
@@ -117,11 +117,11 @@ impl Session {
     /// `secured`: TLS stands already (imaps).
     pub fn new(limits: Limits, secured: bool, now: Instant) -> Self {
         let deadline = now + limits.login_time;
-        Session { limits, state: State::Greeting, logged_in: false, secured, errors: 0, connected: now, deadline, owed: 0 }
+        Session { limits, state: State::Greeting, stage: Stage::BeforeLogin, secured, errors: 0, connected: now, deadline, owed: 0 }
     }
 
     pub fn logged_in(&self) -> bool {
-        self.logged_in
+        self.stage.logged_in()
     }
 
     /// A new command may come: sets its deadline.
@@ -131,15 +131,15 @@ impl Session {
     }
 
     fn patience(&self, now: Instant) -> Instant {
-        if self.logged_in { now + self.limits.idle_time } else { self.connected + self.limits.login_time }
+        if self.logged_in() { now + self.limits.idle_time } else { self.connected + self.limits.login_time }
     }
 
     fn command_limit(&self) -> usize {
-        if self.logged_in { self.limits.command } else { self.limits.command_before_login }
+        if self.logged_in() { self.limits.command } else { self.limits.command_before_login }
     }
 
     fn swallow_limit(&self) -> u64 {
-        if self.logged_in { self.limits.swallow } else { self.limits.swallow_before_login }
+        if self.logged_in() { self.limits.swallow } else { self.limits.swallow_before_login }
     }
 
     fn read(&mut self, mut assembly: Assembly, input: &mut BytesMut) -> Heard {
@@ -186,7 +186,7 @@ impl Session {
         }
         let announced = assembly.announced();
         let text = if announced.is_some() { assembly.text() } else { assembly.line() };
-        let parsed = command::parse(text, announced.is_none(), self.logged_in, &self.limits);
+        let parsed = command::parse(text, announced.is_none(), self.stage, &self.limits);
         match (parsed, announced) {
             (Ok(command), _) => Judged::Command(command),
             (Err(Bad::NeedsLiteral), Some((size, waits))) => match self.room(assembly, size, waits) {
@@ -203,7 +203,7 @@ impl Session {
         if assembly.literals() >= self.limits.literals {
             return Err(Bad::limit("Too many literals"));
         }
-        if !waits && !self.logged_in && size > self.limits.unsynchronised_literal {
+        if !waits && !self.logged_in() && size > self.limits.unsynchronised_literal {
             return Err(too_big());
         }
         let size = usize::try_from(size).map_err(|_| too_big())?;
@@ -221,7 +221,7 @@ impl Session {
             CommandBody::Idle => Then::Exchange(Exchange::Idle),
             _ => Then::Nothing,
         };
-        if self.logged_in && matches!(then, Then::Nothing) {
+        if self.logged_in() && matches!(then, Then::Nothing) {
             command.number_follows = command::next::is_by_number(unread);
         }
         self.errors = 0;
@@ -235,7 +235,7 @@ impl Session {
         }
         let empties_saved = bad == Bad::Charset { saves: true };
         let refusal = Response::Tagged(bad.tagged());
-        let most = if self.logged_in { self.limits.errors } else { self.limits.errors_before_login };
+        let most = if self.logged_in() { self.limits.errors } else { self.limits.errors_before_login };
         let reaction = if self.errors >= most {
             let bye = Response::Bye(None, "Too many invalid commands".into());
             Reaction::Close(Response::Batch(vec![refusal, bye]))
@@ -387,7 +387,7 @@ impl Session {
                 self.state = State::Ended { why, tag: None };
             }
             state => {
-                response.write(state.tag(), out);
+                response.write_as(self.stage.names(), state.tag(), out);
                 self.ready(now);
             }
         }
@@ -399,14 +399,16 @@ impl Session {
             Response::Batch(responses) => responses.last(),
             response => Some(response),
         };
-        if let Some(Response::Tagged(Tagged { entering: Some(Entering::LoggedIn), .. })) = last {
-            self.logged_in = true;
-            self.errors = 0;
+        let Some(Response::Tagged(Tagged { entering: Some(entering), .. })) = last else { return };
+        match entering {
+            Entering::LoggedIn if self.stage == Stage::BeforeLogin => (self.stage, self.errors) = (Stage::LoggedIn, 0),
+            Entering::Rev2 if self.logged_in() => self.stage = Stage::Rev2,
+            _ => {}
         }
     }
 
     fn part(&mut self, response: &Response, out: &mut BytesMut) {
-        response.write(self.state.tag(), out);
+        response.write_as(self.stage.names(), self.state.tag(), out);
         let last = match response {
             Response::Batch(responses) => responses.last(),
             response => Some(response),

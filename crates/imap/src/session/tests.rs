@@ -304,7 +304,7 @@ fn what_follows_starttls_in_clear_is_forgotten() {
 
 #[test]
 fn what_follows_compress_is_not_read_as_it_is() {
-    check(Talk::logged_in, b"a COMPRESS DEFLATE\r\n", "a OK done\r\n", |talk| assert!(talk.session.logged_in));
+    check(Talk::logged_in, b"a COMPRESS DEFLATE\r\n", "a OK done\r\n", |talk| assert!(talk.session.logged_in()));
     let mut talk = Talk::logged_in();
     talk.say(b"a COMPRESS DEFLATE\r\nb NOOP\r\n");
     talk.say(b"c NOOP\r\n");
@@ -470,7 +470,7 @@ fn fetching() -> Session {
     let mut session = Session::new(limits(), true, now);
     let mut out = BytesMut::new();
     session.answer(Answer::Done(Condition::ok(None, "hi").into()), &mut out, now);
-    session.logged_in = true;
+    session.stage = Stage::LoggedIn;
     let heard = session.receive(&mut BytesMut::from(&b"a FETCH 1 BODY[]\r\n"[..]), now);
     assert!(matches!(heard, Some(Event::Command(Command { body: CommandBody::Fetch(_), .. }))));
     session

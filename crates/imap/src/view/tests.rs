@@ -38,9 +38,10 @@ fn state(number: u32, flags: Flags, modseq: u64) -> Flagged {
     Flagged { uid: uid(number), flags, modseq: ModSeq::new(modseq) }
 }
 
-const PLAIN: Form = Form { uid: false, modseq: false, vanished: false };
+const PLAIN: Form = Form { uid: false, modseq: false, vanished: false, rev2: false };
 const BY_UID: Form = Form { uid: true, ..PLAIN };
-const QRESYNC: Form = Form { uid: true, modseq: true, vanished: true };
+const QRESYNC: Form = Form { uid: true, modseq: true, vanished: true, rev2: false };
+const REV2: Form = Form { rev2: true, ..BY_UID };
 
 /// As the client reads it.
 fn told(view: &mut View, expunge: Expunge, form: Form) -> String {
@@ -199,6 +200,14 @@ fn vanished_takes_the_place_of_expunge() {
 }
 
 #[test]
+fn imap4rev2_has_no_recent() {
+    let mut view = view(&[1, 2]);
+    view.note(vanished(&[1]));
+    view.note(added(&[3]));
+    assert_eq!(told(&mut view, Expunge::Now, REV2), "* 1 EXPUNGE;* 2 EXISTS;");
+}
+
+#[test]
 fn what_changed_since_is_strictly_after_it() {
     let mut view = View::new((1..=5).map(|n| Message::new(uid(n), Flags::EMPTY, ModSeq::new(10 * u64::from(n)), false)), FlagNames::well_known());
     let since = |view: &View, set_text: &str, since: u64| -> Vec<u32> {
@@ -322,7 +331,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn the_client_ends_up_knowing_the_mailbox(start in 0u32..6, steps in steps(), form in prop_oneof![Just(BY_UID), Just(QRESYNC)]) {
+    fn the_client_ends_up_knowing_the_mailbox(start in 0u32..6, steps in steps(), form in prop_oneof![Just(BY_UID), Just(QRESYNC), Just(REV2)]) {
         let mut mailbox: BTreeMap<Uid, Flags> = (1..=start).map(|number| (uid(number), Flags::EMPTY)).collect();
         let mut next = start + 1;
         let mut view = View::new(mailbox.keys().map(|&uid| Message::new(uid, Flags::EMPTY, ModSeq::ZERO, false)), FlagNames::well_known());

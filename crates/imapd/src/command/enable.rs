@@ -3,7 +3,7 @@
 //! Only before a mailbox is selected (§3.1), so that what a client is told of one mailbox keeps its form.
 
 use imap::command::Extension;
-use imap::{Response, Tagged};
+use imap::{Entering, Response, Tagged};
 
 use crate::halt::Outcome;
 use crate::session::Reader;
@@ -19,5 +19,6 @@ pub(super) async fn enable(reader: &mut Reader, extensions: &[Extension]) -> Out
     let names = news.map(|extension| extension.name().into()).collect();
     reader.enabled = after;
     reader.talk.say(Response::Enabled(names)).await?;
-    Ok(Tagged::ok("ENABLE completed"))
+    let ok = Tagged::ok("ENABLE completed");
+    Ok(if after.rev2() { ok.entering(Entering::Rev2) } else { ok })
 }

@@ -9,7 +9,7 @@ use imap::Tagged;
 use imap::command::list::{List, Pattern, Returns, Selection};
 use imap::response::{Attribute, Criterion, ListLine, Response};
 use mail::{MailboxName, SpecialUse};
-use store::Mailbox;
+use store::{AccountId, Mailbox, Store};
 
 use super::status::Sums;
 use crate::halt::Outcome;
@@ -34,6 +34,14 @@ pub(super) async fn list(reader: &mut Reader, list: &List) -> Outcome {
     }
     reader.talk.say_all(answer).await?;
     Ok(Tagged::ok("LIST completed"))
+}
+
+/// The line of a mailbox that is there, for SELECT (RFC 9051 §6.3.2).
+pub(super) async fn of_one(store: &Store, account: AccountId, mailbox: &Mailbox) -> Result<Response, db::Error> {
+    let has_children = store.mailboxes(account).await?.iter().any(|other| other.name.is_under(&mailbox.name));
+    let mut attributes = vec![if has_children { Attribute::HasChildren } else { Attribute::HasNoChildren }];
+    attributes.extend(mailbox.special.map(Attribute::Special));
+    Ok(Response::List(ListLine { attributes, mailbox: Some(mailbox.name.clone()), child_info: Vec::new() }))
 }
 
 pub(super) async fn xlist(reader: &mut Reader, pattern: Pattern) -> Outcome {
@@ -144,7 +152,7 @@ mod tests {
     fn list(criteria: &str, patterns: &[&str], extended: bool) -> List {
         let has = |criterion| criteria.split(' ').any(|given| given == criterion);
         let selection = Selection { subscribed: has("SUBSCRIBED"), special_use: has("SPECIAL-USE"), recursive: has("RECURSIVEMATCH") };
-        let patterns = patterns.iter().map(|pattern| Pattern::new(b"", pattern.as_bytes())).collect();
+        let patterns = patterns.iter().map(|pattern| Pattern::new(b"", pattern.as_bytes(), imap::Names::Mutf7)).collect();
         List { selection, patterns, returns: Returns { subscribed: selection.subscribed, status: Vec::new() }, extended }
     }
 

@@ -41,7 +41,7 @@ mod tests {
         let name = |name: &str| MailboxName::new(name).unwrap();
         let subscribed = ["INBOX", "foo/bar", "foo/baz", "top", "top/below"].into_iter().map(name).collect();
         let shown = |pattern: &[u8]| -> Vec<(String, bool)> {
-            let lines = lines_of(&subscribed, &Pattern::new(b"", pattern));
+            let lines = lines_of(&subscribed, &Pattern::new(b"", pattern, imap::Names::Mutf7));
             lines.into_iter().map(|(name, attributes)| (name.as_str().to_owned(), attributes.contains(&Attribute::NoSelect))).collect()
         };
         assert_eq!(shown(b"%"), [("INBOX".into(), false), ("foo".into(), true), ("top".into(), false)]);

@@ -9,7 +9,7 @@ use crate::halt::Outcome;
 use crate::session::Reader;
 
 pub(super) async fn rename(reader: &mut Reader, rename: &Rename) -> Outcome {
-    nameable(&rename.to)?;
+    nameable(&rename.to, reader.enabled)?;
     reader.store().rename_mailbox(reader.account(), &rename.from, &rename.to).await?;
     Ok(Tagged::ok("RENAME completed"))
 }

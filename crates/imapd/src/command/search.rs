@@ -13,9 +13,11 @@ use crate::session::Reader;
 
 pub(super) async fn search(reader: &mut Reader, search: &Search) -> Outcome {
     let (store, account) = (reader.store(), reader.account());
+    // IMAP4rev2 knows ESEARCH alone (RFC 9051 §6.4.4).
+    let returns = search.returns.or(reader.enabled.rev2().then_some(Returns::ALL));
     let (selected, talk) = reader.selected()?;
     let query = Query::new(&search.key, selected)?;
-    let saves = search.returns.filter(|returns| returns.save);
+    let saves = returns.filter(|returns| returns.save);
     if saves.is_some() {
         selected.view.save(&[]); // so it stays if this fails (RFC 5182 §2.1); the query knows what was
     }
@@ -23,11 +25,11 @@ pub(super) async fn search(reader: &mut Reader, search: &Search) -> Outcome {
     if let Some(returns) = saves {
         selected.view.save(&returns.saved(&found));
     }
-    let modseq = search::highest(&search.key, search.returns, selected, &found);
+    let modseq = search::highest(&search.key, returns, selected, &found);
     if search.uid {
         found = selected.view.uids_of(found);
     }
-    if let Some(response) = result(search.returns, search.uid, found, modseq) {
+    if let Some(response) = result(returns, search.uid, found, modseq) {
         talk.say(response).await?;
     }
     Ok(Tagged::ok("SEARCH completed"))

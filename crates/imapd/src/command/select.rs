@@ -1,8 +1,9 @@
-//! SELECT, EXAMINE — RFC 3501 §6.3.1, §6.3.2; CONDSTORE, QRESYNC, CLOSED — RFC 7162 §3.1.8, §3.2.5, §3.2.11.
+//! SELECT, EXAMINE — RFC 3501 §6.3.1, §6.3.2, and RFC 9051 §6.3.2 with LIST, without RECENT and UNSEEN; CONDSTORE, QRESYNC, CLOSED — RFC 7162 §3.1.8, §3.2.5, §3.2.11.
 
 use imap::command::{Extension, Select};
 use imap::{Code, Condition, Response, Tagged};
 
+use super::list;
 use crate::halt::Outcome;
 use crate::resync;
 use crate::selected::{Selected, claim};
@@ -21,21 +22,21 @@ pub(super) async fn select(reader: &mut Reader, select: &Select, read_only: bool
     }
     let (store, account) = (reader.store(), reader.account());
     let opened = store.open(account, &select.mailbox).await?;
+    let rev2 = reader.enabled.rev2();
     let recent = match read_only {
+        _ if rev2 => 0..0,
         true => opened.mailbox.recent_from..u64::MAX,
         false => claim(&store, account, opened.mailbox.id).await,
     };
-    let selected = Selected::new(&opened, recent, read_only);
+    let selected = Selected::new(&opened, recent, read_only, !read_only && !rev2);
     let mailbox = opened.mailbox.clone();
     drop(opened); // nothing big is held while the client is told
-    let mut lines = vec![
-        Response::Flags(selected.flags()),
-        selected.permanent_flags(),
-        Response::Exists(selected.view.count()),
-        Response::Recent(selected.view.recent()),
-    ];
-    if let Some(first) = selected.view.first_unseen() {
-        lines.push(Condition::ok(Some(Code::Unseen(first)), "First unseen").into());
+    let mut lines = vec![Response::Flags(selected.flags()), selected.permanent_flags(), Response::Exists(selected.view.count())];
+    if rev2 {
+        lines.push(list::of_one(&store, account, &mailbox).await?);
+    } else {
+        lines.push(Response::Recent(selected.view.recent()));
+        lines.extend(selected.view.first_unseen().map(|first| Condition::ok(Some(Code::Unseen(first)), "First unseen").into()));
     }
     lines.push(Condition::ok(Some(Code::UidValidity(mailbox.uidvalidity)), "UIDs valid").into());
     lines.push(Condition::ok(Some(Code::UidNext(mailbox.uidnext)), "Predicted next UID").into());

@@ -12,7 +12,8 @@ const WORDS: &[&str] = &[
     "(UID BODY[])", "BODY.PEEK[1.2.3.MIME]", "BODY[HEADER.FIELDS (a b)]<4294967295.4294967295>", "BODYSTRUCTURE", "ENVELOPE", "RFC822.TEXT",
     "BODY[1]<0.1>", "FULL", "(MESSAGES UNSEEN RECENT)", "NOT", "OR", "(", ")", "ALL", "TEXT", "BODY", "x", "HEADER", "Subject", "\"\"", "SENTON",
     "1-Jan-2024", "LARGER", "18446744073709551615", "KEYWORD", "{3+}\r\nabc", "{0+}\r\n", "{3}\r\n", "{99999999999+}\r\n", "\"un\\\"closed", "NIL",
-    "~{1}", "\\Recent", "(custom)", "\" 1-Feb-2024 00:00:00 +0000\"", "\u{fc}", "CHARSET", "utf-7", "UNDELETED", "NEW",
+    "~{1}", "\\Recent", "(custom)", "\" 1-Feb-2024 00:00:00 +0000\"", "\u{fc}", "CHARSET", "utf-7", "MOVE", "ENABLE", "QRESYNC", "IMAP4rev2", "(CONDSTORE)", "(QRESYNC (1 1))", "(QRESYNC (1 0 1:9,4 (1:3 2:9)))", "(CHANGEDSINCE 0)",
+    "(CHANGEDSINCE 1 VANISHED)", "(UNCHANGEDSINCE 1)", "MODSEQ", "(MODSEQ)", "UNDELETED", "NEW",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -117,6 +117,8 @@ transcripts! {
     q_13_a_saved_result_is_messages
     q_14_within_so_many_seconds
     quota
+    rev2_is_switched_on_by_enable
+    rev2_names_are_in_utf_8
     s_01_numbers_are_what_the_client_was_told
     s_02_expunge_before_exists_descending
     s_05_a_new_mailbox_of_an_old_name_has_a_higher_uidvalidity
