@@ -16,6 +16,7 @@ mod s_nail;
 mod scram;
 mod side_by_side;
 mod swaks_and_curl;
+mod thunderbird;
 mod two_way;
 
 use std::path::Path;

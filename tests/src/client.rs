@@ -45,6 +45,12 @@ pub fn run_command(command: &mut Command) -> Said {
 /// Runs a command to its end with `input` on its standard input.
 #[track_caller]
 pub fn run_command_with(command: &mut Command, input: &str) -> Said {
+    run_command_within(LIMIT, command, input)
+}
+
+/// Runs a command, which may take until `limit`, to its end with `input` on its standard input.
+#[track_caller]
+pub fn run_command_within(limit: Duration, command: &mut Command, input: &str) -> Said {
     // A file, which needs nobody to write into it while the output is read.
     let mut file = tempfile::tempfile().expect("a temporary file");
     file.write_all(input.as_bytes()).and_then(|()| file.rewind()).expect("a temporary file");
@@ -62,7 +68,7 @@ pub fn run_command_with(command: &mut Command, input: &str) -> Said {
         std::io::copy(&mut err, &mut bytes).map(|_| bytes)
     });
     let killer = Killed(Some(child));
-    let status = killer.wait(&format!("{command:?}"));
+    let status = killer.wait(limit, &format!("{command:?}"));
     let stdout = reading.join().expect("a reader").unwrap_or_default();
     let stderr = complaints.join().expect("a reader").unwrap_or_default();
     Said::of(std::process::Output { status, stdout, stderr })
@@ -73,9 +79,9 @@ struct Killed(Option<std::process::Child>);
 
 impl Killed {
     #[track_caller]
-    fn wait(mut self, what: &str) -> std::process::ExitStatus {
+    fn wait(mut self, limit: Duration, what: &str) -> std::process::ExitStatus {
         let child = self.0.as_mut().expect("a child");
-        within(LIMIT, what, || child.try_wait().expect("a child"))
+        within(limit, what, || child.try_wait().expect("a child"))
     }
 }
 
