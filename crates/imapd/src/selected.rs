@@ -35,6 +35,8 @@ pub(crate) struct Selected {
     keywords: Keywords,
     /// Keywords were named that the client was not told of.
     renamed: bool,
+    /// EXISTS was told last with the answer to a command that had not asked for news.
+    in_passing: bool,
 }
 
 /// Claims what is \Recent in a mailbox. On a full disk nobody can; it is opened, and its new mail is told, all the same.
@@ -76,6 +78,7 @@ impl Selected {
             claimed: recent,
             keywords: opened.keywords.clone(),
             renamed: false,
+            in_passing: false,
         }
     }
 
@@ -181,6 +184,19 @@ impl Selected {
             self.behind = self.view.holds_back();
         }
         lines
+    }
+
+    /// Notes what is told with the answer to a command; `asked` if the command is one that asks for news.
+    pub(crate) fn mention(&mut self, lines: &[Response], asked: bool) {
+        if lines.iter().any(|line| matches!(line, Response::Exists(_))) {
+            self.in_passing = !asked;
+        }
+    }
+
+    /// What was told in passing, once more: Thunderbird heeds EXISTS in IDLE and asks after NOOP, but overlooks it in an answer to FETCH,
+    /// and would show the message with the next one only.
+    pub(crate) fn mentioned(&mut self) -> Option<Response> {
+        std::mem::take(&mut self.in_passing).then(|| Response::Exists(self.view.count()))
     }
 
     /// The MODSEQ up to which the client was told everything.

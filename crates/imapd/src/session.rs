@@ -167,6 +167,8 @@ struct Manners {
     uid: bool,
     /// The command removes messages: its OK says up to which MODSEQ all is told then (RFC 7162 §3.2.7, M-12).
     removes: bool,
+    /// The command asks for news.
+    asks: bool,
 }
 
 /// No EXPUNGE in FETCH, STORE, SEARCH, SORT and THREAD by number: the client may have sent more numbers already (E-01). Where it
@@ -191,7 +193,8 @@ fn manners(command: &Command) -> Manners {
         _ => (Some(allowed), false),
     };
     let removes = matches!(command.body, C::Expunge(_) | C::Move(_));
-    Manners { tells, uid, removes }
+    let asks = matches!(command.body, C::Noop | C::Check | C::Idle);
+    Manners { tells, uid, removes, asks }
 }
 
 fn has_numbers(key: &Key) -> bool {
@@ -249,6 +252,7 @@ async fn answer(reader: &mut Reader, outcome: Result<Option<Tagged>, Halt>, mann
             Fate::There => {
                 if let Some(selected) = &mut reader.selected {
                     lines = selected.tell(expunge, reader.enabled.form(manners.uid));
+                    selected.mention(&lines, manners.asks);
                     if manners.removes && reader.enabled.qresync() && tagged.kind == Kind::Ok {
                         tagged = tagged.code(Code::HighestModSeq(selected.told()));
                     }

@@ -51,7 +51,11 @@ async fn news(reader: &mut Reader) -> Result<bool, Halt> {
         reader.talk.answer(Answer::Close(bye)).await?;
         return Err(Halt::Gone);
     }
-    let lines = selected.tell(Expunge::Now, reader.enabled.form(false));
+    let mentioned = selected.mentioned();
+    let mut lines = selected.tell(Expunge::Now, reader.enabled.form(false));
+    if !lines.iter().any(|line| matches!(line, Response::Exists(_))) {
+        lines.extend(mentioned);
+    }
     let any = !lines.is_empty();
     reader.talk.say_all(lines).await?;
     Ok(any)

@@ -81,6 +81,7 @@ transcripts! {
     f_05_bodies_set_seen_and_peek_does_not
     f_06_copies_keep_flags_keywords_and_date
     greeting_and_login
+    idle_says_again_what_was_told_in_passing
     idle_tells_what_another_did
     m_01_every_change_has_a_higher_modseq
     m_04_a_conditional_store_changes_only_what_has_not_changed
