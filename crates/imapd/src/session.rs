@@ -68,7 +68,7 @@ pub(crate) async fn serve(imapd: Imapd, conversation: net::Conversation<imap::Se
     if talk.answer(Answer::Done(greeting.into())).await.is_err() {
         return;
     }
-    let Some((identity, seat, method)) = visitor(&mut talk, &imapd).await else {
+    let Some((identity, seat, method)) = Box::pin(visitor(&mut talk, &imapd)).await else {
         tracing::debug!(rip = %talk.address(), "left without a login");
         return;
     };

@@ -51,7 +51,8 @@ pub(crate) async fn any(talk: &mut Talk, imapd: &Imapd, body: CommandBody, logge
     }
 }
 
-/// A command of a logged-in client. `Ok(None)`: it has answered by itself.
+/// A command of a logged-in client. `Ok(None)`: it has answered by itself. Each is boxed, so that a session that waits does not have the
+/// room that the largest of them needs.
 pub(crate) async fn run(reader: &mut Reader, body: CommandBody) -> Result<Option<Tagged>, Halt> {
     use CommandBody as C;
     if body.enables_condstore() {
@@ -62,35 +63,35 @@ pub(crate) async fn run(reader: &mut Reader, body: CommandBody) -> Result<Option
             return any(&mut reader.talk, &reader.imapd, body, true).await;
         }
         C::Compress => return compress::compress(reader).await,
-        C::Enable(extensions) => enable::enable(reader, &extensions).await,
-        C::Namespace => namespace::namespace(reader).await,
-        C::List(list) => list::list(reader, &list).await,
-        C::Lsub(pattern) => lsub::lsub(reader, &pattern).await,
-        C::Xlist(pattern) => list::xlist(reader, pattern).await,
-        C::Subscribe(name) => subscribe::subscribe(reader, &name).await,
-        C::Unsubscribe(name) => subscribe::unsubscribe(reader, &name).await,
-        C::Select(select) => select::select(reader, &select, false).await,
-        C::Examine(select) => select::select(reader, &select, true).await,
-        C::GetQuota(root) => quota::get(reader, &root).await,
-        C::GetQuotaRoot(mailbox) => quota::get_root(reader, &mailbox).await,
-        C::SetQuota(root) => quota::set(reader, &root).await,
-        C::Status(status) => status::status(reader, &status).await,
-        C::Create(create) => create::create(reader, &create).await,
-        C::Delete(name) => delete::delete(reader, &name).await,
-        C::Rename(rename) => rename::rename(reader, &rename).await,
-        C::Append(append) => append::append(reader, append).await,
-        C::Idle => idle::idle(reader).await,
+        C::Enable(extensions) => Box::pin(enable::enable(reader, &extensions)).await,
+        C::Namespace => Box::pin(namespace::namespace(reader)).await,
+        C::List(list) => Box::pin(list::list(reader, &list)).await,
+        C::Lsub(pattern) => Box::pin(lsub::lsub(reader, &pattern)).await,
+        C::Xlist(pattern) => Box::pin(list::xlist(reader, pattern)).await,
+        C::Subscribe(name) => Box::pin(subscribe::subscribe(reader, &name)).await,
+        C::Unsubscribe(name) => Box::pin(subscribe::unsubscribe(reader, &name)).await,
+        C::Select(select) => Box::pin(select::select(reader, &select, false)).await,
+        C::Examine(select) => Box::pin(select::select(reader, &select, true)).await,
+        C::GetQuota(root) => Box::pin(quota::get(reader, &root)).await,
+        C::GetQuotaRoot(mailbox) => Box::pin(quota::get_root(reader, &mailbox)).await,
+        C::SetQuota(root) => Box::pin(quota::set(reader, &root)).await,
+        C::Status(status) => Box::pin(status::status(reader, &status)).await,
+        C::Create(create) => Box::pin(create::create(reader, &create)).await,
+        C::Delete(name) => Box::pin(delete::delete(reader, &name)).await,
+        C::Rename(rename) => Box::pin(rename::rename(reader, &rename)).await,
+        C::Append(append) => Box::pin(append::append(reader, append)).await,
+        C::Idle => Box::pin(idle::idle(reader)).await,
         C::Check => noop::check(reader),
-        C::Close => close::close(reader).await,
+        C::Close => Box::pin(close::close(reader)).await,
         C::Unselect => close::unselect(reader),
-        C::Expunge(set) => expunge::expunge(reader, set.as_ref()).await,
-        C::Fetch(fetch) => fetch::fetch(reader, &fetch).await,
-        C::Store(change) => store::store(reader, change).await,
-        C::Copy(copy) => copy::copy(reader, &copy).await,
+        C::Expunge(set) => Box::pin(expunge::expunge(reader, set.as_ref())).await,
+        C::Fetch(fetch) => Box::pin(fetch::fetch(reader, &fetch)).await,
+        C::Store(change) => Box::pin(store::store(reader, change)).await,
+        C::Copy(copy) => Box::pin(copy::copy(reader, &copy)).await,
         C::Move(copy) => r#move::r#move(reader, &copy).await,
-        C::Search(search) => search::search(reader, &search).await,
-        C::Sort(sort) => sort::sort(reader, &sort).await,
-        C::Thread(thread) => thread::thread(reader, &thread).await,
+        C::Search(search) => Box::pin(search::search(reader, &search)).await,
+        C::Sort(sort) => Box::pin(sort::sort(reader, &sort)).await,
+        C::Thread(thread) => Box::pin(thread::thread(reader, &thread)).await,
         C::StartTls | C::Login(_) | C::Authenticate(_) => Err(Tagged::bad("Already logged in").into()),
         C::AppendMore(_) => Err(Tagged::bad("Not expected here").into()), // APPEND takes it
     };
