@@ -218,7 +218,7 @@ impl<'a> Listing<'a> {
             line.uid(message.uid);
         }
         for (item, label) in self.fetch.items.iter().zip(&self.labels) {
-            match (item, facts, &structure) {
+            match (item, &facts, &structure) {
                 (Item::Uid, ..) => line.uid(message.uid),
                 (Item::Flags, ..) => line.flags(message.flags, message.recent, self.selected.view.names()),
                 (Item::ModSeq, ..) => line.item(&FetchItem::ModSeq(message.modseq)),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use auth::Identity;
 use mail::{Flags, MailboxName, Uid, UidValidity};
 use pop3::{Absent, Number};
-use store::{AccountId, Change, MailboxId, Refused, Store};
+use store::{AccountId, Change, MailboxId, Store};
 
 use crate::lock::Lock;
 
@@ -36,15 +36,16 @@ impl Maildrop {
     /// Looks at INBOX once and for all.
     pub(crate) async fn open(store: &Store, identity: Identity, lock: Lock) -> Result<Maildrop, db::Error> {
         let account = identity.account;
-        let inbox = store.mailbox(account, &MailboxName::inbox()).await?;
-        let inbox = inbox.ok_or_else(|| Refused::NoSuchMailbox("INBOX".into()))?;
+        let view = store.open(account, &MailboxName::inbox()).await?;
+        let inbox = &view.mailbox;
+        let there: Vec<Uid> = view.rows.iter().map(|row| row.uid).collect();
         let (mut uids, mut octets, mut taken_over) = (Vec::new(), Vec::new(), HashMap::new());
-        for (uid, size, unique_id) in store.sizes(account, inbox.id).await? {
-            if let Some(unique_id) = unique_id.filter(|id| is_unique_id(id)) {
+        for (uid, facts) in store.facts(account, inbox, &there).await? {
+            if let Some(unique_id) = facts.uidl.filter(|id| is_unique_id(id)) {
                 taken_over.insert(uids.len(), unique_id);
             }
             uids.push(uid);
-            octets.push(size);
+            octets.push(facts.size);
         }
         Ok(Maildrop {
             account,

@@ -200,13 +200,3 @@ impl Step for KeepStructure {
         })
     }
 }
-
-impl Store {
-    /// What POP3 shows of a mailbox in one question: UID, size and taken-over unique-id of each message, ascending.
-    pub async fn sizes(&self, account: AccountId, mailbox: MailboxId) -> Result<Vec<(Uid, u64, Option<String>)>, Error> {
-        let sql = format!("SELECT p.uid, m.size, p.uidl FROM {TABLES} WHERE p.account_id = ?1 AND p.mailbox_id = ?2 ORDER BY p.uid");
-        let rows = self.db().query(&sql, &[account.into(), mailbox.into()]).await?;
-        rows.iter().map(|row| Ok((crate::view::uid(row.int(0))?, row.int(1).unsigned_abs(), row.opt_text(2).map(str::to_owned)))).collect()
-    }
-}
-

@@ -277,7 +277,9 @@ mod tests {
             if world.engine != "sqlite" {
                 return;
             }
-            let rows = |sql: &str| sql.replace("{rows}", "(1, 2), (3, 4)");
+            // With few rows SQLite is careful; the plan of a whole batch is what counts.
+            let batch: Vec<String> = (0..BATCH).map(|id| format!("(1, {id})")).collect();
+            let rows = |sql: &str| sql.replace("{rows}", &batch.join(", "));
             for sql in [due_sql(&BTreeSet::new()), fitting_sql(&BTreeSet::new()), rows(SPOTS), rows(PLACED), rows(DONE)] {
                 let sql = format!("EXPLAIN QUERY PLAN {}", sql.replace("?1", "512"));
                 for step in world.store.db().query(&sql, &[]).await.unwrap() {
@@ -285,7 +287,7 @@ mod tests {
                     let whole = ["(account_id=? AND id=?)", "(account_id=? AND message_id=?)", "(account_id=? AND mailbox_id=? AND uid=?)"];
                     let reads_little = !step.starts_with("SEARCH") || whole.iter().any(|key| step.contains(key));
                     // The bodies that are due are read from the first on.
-                    let scans = step.starts_with("SCAN") && !["SCAN b", "SCAN v", "SCAN 2 CONSTANT", "SCAN body"].iter().any(|few| step.starts_with(few));
+                    let scans = step.starts_with("SCAN") && !["SCAN b", "SCAN v", "SCAN 512 CONSTANT", "SCAN body"].iter().any(|few| step.starts_with(few));
                     assert!(reads_little && !scans, "{step}\n{sql}");
                 }
             }
