@@ -51,8 +51,8 @@ async fn news(reader: &mut Reader) -> Result<bool, Halt> {
         reader.talk.answer(Answer::Close(bye)).await?;
         return Err(Halt::Gone);
     }
-    let mentioned = selected.mentioned();
     let mut lines = selected.tell(Expunge::Now, reader.enabled.form(false));
+    let mentioned = selected.mentioned(); // how many there are after what was just told
     if !lines.iter().any(|line| matches!(line, Response::Exists(_))) {
         lines.extend(mentioned);
     }
