@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::PathBuf;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use mail::line_ending::FromDisk;
 
 use crate::name::Hints;
@@ -126,6 +126,23 @@ impl Reader {
             all.extend_from_slice(&next);
         }
         Ok(all.into())
+    }
+
+    /// The header with the empty line that ends it, or its first `limit` octets.
+    pub async fn header(&mut self, limit: u64) -> Result<Bytes, Error> {
+        let mut read = BytesMut::new();
+        self.range(0, limit);
+        while let Some(piece) = self.chunk().await? {
+            // Only the seam can end the header in pieces seen before.
+            let from = read.len().saturating_sub(3);
+            read.extend_from_slice(&piece);
+            if memchr::memmem::find(read.get(from..).unwrap_or_default(), b"\r\n\r\n").is_some() {
+                break;
+            }
+        }
+        let end = mail::header::end_of_header(&read);
+        read.truncate(end);
+        Ok(read.freeze())
     }
 
     /// Lets a worker read on until the tail holds `offset`, or its end.

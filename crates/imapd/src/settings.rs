@@ -20,6 +20,8 @@ pub struct Settings {
     /// How often a client in IDLE hears something. Two minutes: what stands between us forgets silent connections (cheap routers
     /// from three minutes on), and a peer that is gone shows.
     pub still_here: Duration,
+    /// How often a client that waits for a search hears something: it sees that we are there, and we see whether it still is.
+    pub still_searching: Duration,
     /// How often a client in IDLE is looked after though no bell rang. The store itself looks every few seconds, with one question
     /// for all, for changes whose bell was lost: this is for what nobody thought of.
     pub look: Duration,
@@ -36,6 +38,7 @@ impl Default for Settings {
             sessions_per_user: 50,
             login_failures: 6,
             still_here: Duration::from_secs(120),
+            still_searching: Duration::from_secs(10),
             look: Duration::from_secs(300),
             language: imap::Limits::default(),
         }

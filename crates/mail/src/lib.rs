@@ -5,7 +5,7 @@
 //! | [`uid`] [`flags`] [`name`] [`mutf7`] [`special_use`] | identity, flags and mailboxes | RFC 9051 §2.3, §5.1, 5788, 6154, Maildir++ |
 //! | [`address`] [`path`] [`status`] | who, and what became of it | RFC 5321 §4.1.2, 3463 |
 //! | [`header`] [`encoded_word`] | fields, folding, decoded text | RFC 5322 §2.2, 2047 |
-//! | [`subject`] [`thread`] [`sorting`] [`casemap`] | base subjects, threads, what is sorted by, the order of text | RFC 5256, 5957, 5051 |
+//! | [`subject`] [`thread`] [`sorting`] [`casemap`] [`fold`] | base subjects, threads, what is sorted by, text in order and without case | RFC 5256, 5957, 5051 |
 //! | [`envelope`] [`mime`] | ENVELOPE and BODYSTRUCTURE, in one streaming pass | RFC 3501 §7.4.2, 2045, 2046, 2183, 2231 |
 //! | [`date`] [`trace`] | dates, `Received:`, `Return-Path:`, `Delivered-To:` | RFC 5322 §3.3, 5321 §4.4 |
 //! | [`transfer`] | base64, quoted-printable and charsets of a leaf | RFC 2045 §6 |
@@ -23,6 +23,7 @@ pub mod address;
 pub mod casemap;
 pub mod date;
 pub mod flags;
+pub mod fold;
 pub mod mime;
 pub mod mutf7;
 pub mod name;

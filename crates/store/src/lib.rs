@@ -6,6 +6,7 @@
 //!   with steps of the queue; [`Store`]'s methods commit one alone.
 //! * [`settle`]: after the commit, makes files of the bodies and file names of the flags; prunes the log; ends what was cut short.
 //! * `snapshot`: views of large mailboxes in a file each, derived, beside the spool. [`Shelf`]: what was computed of each message, the same way.
+//! * [`keys`]: what SEARCH, SORT and THREAD look at of headers, kept ready likewise. [`texts`]: the decoded text of messages.
 //! * [`check`]: recounts what the counters say.
 //!
 //! The account is the unit of locking: `account.seq` is raised inside the transaction that uses it and gives message ids
@@ -29,6 +30,7 @@
 //! | renaming a mailbox        | old directory    | yes | yes  | moved, before any mail is placed in it: `todo` |
 //! | deleting a mailbox        | its directory    | no  | yes  | removed, before any of its name is filled      |
 //! | marking an account removed| its home         | yes | no   | erased to the end                              |
+//! | writing keys or text      | torn             | yes | yes  | what is whole of the file counts               |
 //! | writing a snapshot, shelf | torn             | yes | yes  | ignored: its checksum is wrong                 |
 
 #![forbid(unsafe_code)]
@@ -43,9 +45,11 @@ mod deposit;
 pub mod directory;
 mod expunge;
 mod facts;
+mod frames;
 mod ids;
 mod journal;
 pub mod keyword;
+pub mod keys;
 pub mod mailbox;
 mod message;
 mod r#move;
@@ -56,6 +60,7 @@ mod shelf;
 mod snapshot;
 #[cfg(test)]
 mod testing;
+pub mod texts;
 pub mod view;
 
 use std::sync::Arc;
@@ -70,6 +75,7 @@ pub use expunge::{Expunge, Expunged};
 pub use facts::Facts;
 pub use ids::{AccountId, MailboxId, MessageId};
 pub use keyword::Keywords;
+pub use keys::Keys;
 pub use mailbox::Mailbox;
 pub use r#move::Move;
 pub use message::{Message, READ_ALL};
@@ -96,6 +102,10 @@ struct Inner {
     bells: bell::Bells,
     views: view::Views,
     shelves: shelf::Shelves,
+    keys: keys::Kept,
+    texts: texts::Opened,
+    /// Who may look through text.
+    lookers: Arc<tokio::sync::Semaphore>,
     homes: directory::Homes,
     hosted: Arc<directory::Hosted>,
     /// Every body that is due came by this process and was not placed before; see [`settle`].
@@ -113,7 +123,19 @@ impl Store {
             changed.note(what);
             ringing.ring(what);
         });
-        let inner = Inner { db, bodies, bells, views: view::Views::default(), shelves: shelf::Shelves::default(), homes: directory::Homes::default(), hosted, unplaced: AtomicBool::new(false) };
+        let inner = Inner {
+            db,
+            bodies,
+            bells,
+            views: view::Views::default(),
+            shelves: shelf::Shelves::default(),
+            keys: keys::Kept::default(),
+            texts: texts::Opened::default(),
+            lookers: Arc::new(tokio::sync::Semaphore::new(texts::THREADS)),
+            homes: directory::Homes::default(),
+            hosted,
+            unplaced: AtomicBool::new(false),
+        };
         Store { inner: Arc::new(inner) }
     }
 

@@ -8,20 +8,21 @@ use imap::{Response, Tagged};
 use mail::ModSeq;
 
 use crate::halt::Outcome;
-use crate::search::{self, Query};
+use crate::search::{self, Patience, Query};
 use crate::session::Reader;
 
 pub(super) async fn search(reader: &mut Reader, search: &Search) -> Outcome {
     let (store, account) = (reader.store(), reader.account());
     // IMAP4rev2 knows ESEARCH alone (RFC 9051 §6.4.4).
     let returns = search.returns.or(reader.enabled.rev2().then_some(Returns::ALL));
+    let mut patience = Patience::new(reader.imapd.settings().still_searching);
     let (selected, talk) = reader.selected()?;
     let query = Query::new(&search.key, selected)?;
     let saves = returns.filter(|returns| returns.save);
     if saves.is_some() {
         selected.view.save(&[]); // so it stays if this fails (RFC 5182 §2.1); the query knows what was
     }
-    let mut found = search::find(query, &store, account, selected, talk).await?;
+    let mut found = search::find(query, &store, account, selected, talk, &mut patience).await?;
     if let Some(returns) = saves {
         selected.view.save(&returns.saved(&found));
     }

@@ -1,6 +1,6 @@
 //! SORT, UID SORT — RFC 5256 §3; DISPLAYFROM, DISPLAYTO — RFC 5957; its extended results — RFC 5267 §3.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use imap::command::Sort;
 use imap::command::search::Returns;
@@ -8,24 +8,24 @@ use imap::command::sort::{By, Criterion};
 use imap::response::Esearch;
 use imap::{Response, Tagged};
 use mail::ModSeq;
+use store::keys::InOrder;
 
 use crate::halt::Outcome;
-use crate::search::{self, Keyed, Query};
+use crate::search::{self, Keyed, Patience, Query};
 use crate::session::Reader;
 
 pub(super) async fn sort(reader: &mut Reader, sort: &Sort) -> Outcome {
     let (store, account) = (reader.store(), reader.account());
+    let mut patience = Patience::new(reader.imapd.settings().still_searching);
     let (selected, talk) = reader.selected()?;
     let query = Query::new(&sort.key, selected)?;
     let saves = sort.returns.filter(|returns| returns.save);
     if saves.is_some() {
         selected.view.save(&[]); // as in SEARCH
     }
-    let found = search::find(query, &store, account, selected, talk).await?;
-    let mut keyed = search::keyed(&found, &store, account, selected, talk).await?;
-    // A stable sort: what is alike stays by number.
-    keyed.sort_by(|a, b| compare(&sort.criteria, a, b));
-    let mut sorted: Vec<u32> = keyed.iter().map(|message| message.seq).collect();
+    let found = search::find(query, &store, account, selected, talk, &mut patience).await?;
+    let keyed = search::keyed(&found, &store, account, selected, talk, &mut patience).await?;
+    let mut sorted = sorted(&keyed, &sort.criteria);
     if let Some(returns) = saves {
         selected.view.save(&returns.saved(&sorted));
     }
@@ -48,24 +48,37 @@ fn result(returns: Option<Returns>, uid: bool, sorted: Vec<u32>, modseq: Option<
     }
 }
 
-fn compare(criteria: &[Criterion], a: &Keyed, b: &Keyed) -> Ordering {
+/// Sequence numbers in the order of the criteria. Stable, so that what is alike stays by number.
+fn sorted(keyed: &Keyed, criteria: &[Criterion]) -> Vec<u32> {
+    let mut indexes: Vec<u32> = keyed.indexes().collect();
+    match criteria {
+        // What nearly all ask for: numbers alone.
+        [Criterion { by: By::Date, reverse: false }] => indexes.sort_by_cached_key(|index| keyed.sent(*index)),
+        [Criterion { by: By::Date, reverse: true }] => indexes.sort_by_cached_key(|index| Reverse(keyed.sent(*index))),
+        criteria => indexes.sort_by(|a, b| compare(keyed, criteria, *a, *b)),
+    }
+    indexes.into_iter().map(|index| keyed.seq(index)).collect()
+}
+
+fn compare(keyed: &Keyed, criteria: &[Criterion], a: u32, b: u32) -> Ordering {
     let mut orders = criteria.iter().map(|criterion| {
-        let order = by(criterion.by, a, b);
+        let order = by(keyed, criterion.by, a, b);
         if criterion.reverse { order.reverse() } else { order }
     });
     orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-fn by(by: By, a: &Keyed, b: &Keyed) -> Ordering {
+fn by(keyed: &Keyed, by: By, a: u32, b: u32) -> Ordering {
+    let text = |key| keyed.text(a, key).cmp(keyed.text(b, key));
     match by {
-        By::Arrival => a.arrived.unix.cmp(&b.arrived.unix),
-        By::Date => a.sent().cmp(&b.sent()),
-        By::Size => a.size.cmp(&b.size),
-        By::Subject => a.header.subject.cmp(&b.header.subject),
-        By::From => a.header.from.cmp(&b.header.from),
-        By::To => a.header.to.cmp(&b.header.to),
-        By::Cc => a.header.cc.cmp(&b.header.cc),
-        By::DisplayFrom => a.header.display_from.cmp(&b.header.display_from),
-        By::DisplayTo => a.header.display_to.cmp(&b.header.display_to),
+        By::Arrival => keyed.facts(a).arrived.unix.cmp(&keyed.facts(b).arrived.unix),
+        By::Date => keyed.sent(a).cmp(&keyed.sent(b)),
+        By::Size => keyed.facts(a).size.cmp(&keyed.facts(b).size),
+        By::Subject => text(InOrder::Subject),
+        By::From => text(InOrder::From),
+        By::To => text(InOrder::To),
+        By::Cc => text(InOrder::Cc),
+        By::DisplayFrom => text(InOrder::DisplayFrom),
+        By::DisplayTo => text(InOrder::DisplayTo),
     }
 }

@@ -1,15 +1,16 @@
-//! Strings in a body: every text part, decoded, in pieces; and the headers of messages within.
+//! Strings in a body: every text part, decoded, in pieces; and the headers of messages within. Or all of that, to be kept.
 //!
 //! Memory: a piece, its decoded text, and as much of the text before it as the longest string needs to be found across the seam.
 
 use std::ops::Range;
 
 use bodies::Reader;
+use mail::fold::fold_into;
 use mail::mime::{Kind, Part, Structure};
 use mail::transfer::{Decoder, Encoding, TextDecoder};
+use store::texts::{Text, WHOLE};
 
-use super::fold::fold_into;
-use super::needles_in_header;
+use super::{needles_in_header, text};
 use crate::octets::HEADER_LIMIT;
 
 /// Which of these folded strings the body holds.
@@ -27,10 +28,46 @@ pub(super) async fn search(reader: &mut Reader, structure: &Structure, needles: 
                 let header = reader.read(range.start..end).await?;
                 hunt.found_all(needles_in_header(&header, needles));
             }
-            Place::Text(part) => text(reader, part, &mut hunt).await?,
+            Place::Text(part) => {
+                hunt.begin();
+                decode(reader, part, |text| {
+                    hunt.push(text);
+                    !hunt.is_over()
+                })
+                .await?;
+            }
         }
     }
     Ok(hunt.found)
+}
+
+/// Appends all that is searched of a body, folded, as [`store::texts`] keeps it; false when it is longer than that.
+pub(super) async fn keep(reader: &mut Reader, structure: &Structure, kept: &mut Vec<u8>) -> Result<bool, bodies::Error> {
+    let mut places = Vec::new();
+    places_of(&structure.root, &mut places);
+    let mut folded = String::new();
+    for place in places {
+        match place {
+            Place::Header(range) => {
+                let end = range.end.min(range.start.saturating_add(HEADER_LIMIT));
+                text::fields(&reader.read(range.start..end).await?, kept);
+            }
+            Place::Text(part) => {
+                Text::part(kept);
+                decode(reader, part, |text| {
+                    folded.clear();
+                    fold_into(text, &mut folded);
+                    kept.extend_from_slice(folded.as_bytes());
+                    kept.len() <= WHOLE
+                })
+                .await?;
+            }
+        }
+        if kept.len() > WHOLE {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// What is text in a message, in its order. Parts nest at most `mail::mime::DEPTH_MAX` deep.
@@ -51,29 +88,29 @@ fn places_of<'s>(part: &'s Part, places: &mut Vec<Place<'s>>) {
     }
 }
 
-async fn text(reader: &mut Reader, part: &Part, hunt: &mut Hunt<'_>) -> Result<(), bodies::Error> {
+/// Gives a part's text in pieces, as long as they are taken.
+async fn decode(reader: &mut Reader, part: &Part, mut take: impl FnMut(&str) -> bool) -> Result<(), bodies::Error> {
     // An encoding nobody knows is looked at as it is.
     let mut transfer = Decoder::new(Encoding::of(part.encoding.as_deref()).unwrap_or(Encoding::Identity));
     let mut charset = TextDecoder::new(part.media.charset());
     let (mut octets, mut text) = (Vec::new(), String::new());
-    hunt.begin();
     reader.range(part.body.start, part.body.end.saturating_sub(part.body.start));
     while let Some(piece) = reader.chunk().await? {
         octets.clear();
         text.clear();
         transfer.push(&piece, &mut octets);
         charset.push(&octets, &mut text);
-        hunt.push(&text);
-        if hunt.is_over() {
+        if !take(&text) {
             return Ok(());
         }
+        tokio::task::yield_now().await; // a large body is much work, and others wait
     }
     octets.clear();
     text.clear();
     transfer.finish(&mut octets);
     charset.push(&octets, &mut text);
     charset.finish(&mut text);
-    hunt.push(&text);
+    take(&text);
     Ok(())
 }
 
@@ -127,7 +164,7 @@ impl<'n> Hunt<'n> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::fold::fold;
+    use mail::fold::fold;
     use bytes::Bytes;
     use proptest::prelude::*;
 

@@ -1,5 +1,6 @@
 //! Which messages a query finds: the mailbox in chunks of rows, and of the messages still undecided, some at a time.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,46 +10,79 @@ use mail::Uid;
 use store::{AccountId, MailboxId, Store};
 use tokio::time::Instant;
 
-use super::{Facts, Header, Query};
+use super::known::{self, Known};
+use super::{Facts, Header, Query, text};
 use crate::ahead::Ahead;
 use crate::command::fetch::ROWS;
 use crate::halt::Halt;
 use crate::selected::Selected;
 use crate::talk::Talk;
 
-/// How often a client that waits hears something: it sees that we are there, and we see whether it still is.
-const STILL_SEARCHING: Duration = Duration::from_secs(10);
-
-/// The sequence numbers of the messages found, ascending.
-pub(crate) async fn find(query: Query, store: &Store, account: AccountId, selected: &Selected, talk: &mut Talk) -> Result<Vec<u32>, Halt> {
+/// The sequence numbers of the messages found, ascending. Four looks: at what the view says; at what is kept ready of headers;
+/// at what is kept of texts; at rows, headers and bodies of what is still undecided.
+pub(crate) async fn find(query: Query, store: &Store, account: AccountId, selected: &Selected, talk: &mut Talk, patience: &mut Patience) -> Result<Vec<u32>, Halt> {
     let query = Arc::new(query);
-    let mut found = Vec::new();
-    let mut patience = Patience::new();
+    let mut verdicts: Vec<Option<bool>> = Vec::with_capacity(selected.view.count() as usize);
     let all = selected.view.all();
-    let mut messages = selected.view.messages(&all);
-    loop {
-        let some: Vec<(u32, &Message)> = messages.by_ref().take(ROWS).collect();
-        if some.is_empty() {
-            return Ok(found);
-        }
-        let mut verdicts: Vec<Option<bool>> = some.iter().map(|(seq, message)| query.judge(&Facts::of(*seq, message))).collect();
-        let undecided = some.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
-        let open: Vec<(u32, Message)> = undecided.map(|((seq, message), _)| (*seq, **message)).collect();
-        if !open.is_empty() {
-            let uids: Vec<Uid> = open.iter().map(|(_, message)| message.uid).collect();
-            let rows = store.messages(account, selected.id, &uids, query.wants_structure()).await?;
-            let mailbox = selected.id;
-            let mut looked = Ahead::new(open.into_iter().map(|(seq, message)| {
-                let (query, store, row) = (query.clone(), store.clone(), row_of(&rows, message.uid).cloned());
-                async move { look(&query, &store, account, mailbox, seq, message, row.as_ref()).await }
-            }));
-            for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_none()) {
-                patience.still_there(talk).await?;
-                *verdict = looked.next().await.transpose()?;
-            }
-        }
-        found.extend(some.iter().zip(verdicts).filter(|(_, verdict)| *verdict == Some(true)).map(|((seq, _), _)| *seq));
+    for (seq, message) in selected.view.messages(&all) {
+        verdicts.push(query.judge(&Facts::of(seq, message)));
+        breathe(&verdicts, talk, patience).await?;
     }
+    let open = verdicts.iter().filter(|verdict| verdict.is_none()).count();
+    let keys = match query.wants_known() && open > known::FEW {
+        true => Some(known::all(store, account, selected, talk, patience).await?),
+        false => store.keys_at_hand(account, selected.id).filter(|_| open > 0),
+    };
+    if let Some(keys) = &keys {
+        let mut judged = Vec::with_capacity(verdicts.len());
+        for ((seq, message), verdict) in selected.view.messages(&all).zip(&verdicts) {
+            let facts = || Facts { known: Known::of(keys, message.uid), ..Facts::of(seq, message) };
+            judged.push(verdict.or_else(|| query.judge(&facts())));
+            breathe(&judged, talk, patience).await?;
+        }
+        verdicts = judged;
+    }
+    let open = verdicts.iter().filter(|verdict| verdict.is_none()).count();
+    if let Some(needles) = query.needles().filter(|_| open > known::FEW) {
+        // Where nearly all must be read anyway, what they say is kept for the next time.
+        let completes = 2 * open > verdicts.len();
+        let looking = text::find(store.clone(), account, selected.id, selected.living(&all), needles.to_vec(), completes);
+        let found = patience.during(talk, looking).await??;
+        for ((seq, message), verdict) in selected.view.messages(&all).zip(&mut verdicts).filter(|(_, verdict)| verdict.is_none()) {
+            let at = found.binary_search_by_key(&message.uid, |found| found.uid).ok();
+            let known = keys.as_ref().and_then(|keys| Known::of(keys, message.uid));
+            *verdict = query.judge(&Facts { known, found: at.and_then(|at| found.get(at)).copied(), ..Facts::of(seq, message) });
+        }
+    }
+    let mut messages = selected.view.messages(&all).zip(&mut verdicts).filter(|(_, verdict)| verdict.is_none());
+    loop {
+        let some: Vec<((u32, &Message), &mut Option<bool>)> = messages.by_ref().take(ROWS).collect();
+        if some.is_empty() {
+            break;
+        }
+        let uids: Vec<Uid> = some.iter().map(|((_, message), _)| message.uid).collect();
+        let rows = store.messages(account, selected.id, &uids, query.wants_structure()).await?;
+        let mailbox = selected.id;
+        let open: Vec<(u32, Message)> = some.iter().map(|((seq, message), _)| (*seq, **message)).collect();
+        let mut looked = Ahead::new(open.into_iter().map(|(seq, message)| {
+            let (query, store, row) = (query.clone(), store.clone(), row_of(&rows, message.uid).cloned());
+            async move { look(&query, &store, account, mailbox, seq, message, row.as_ref()).await }
+        }));
+        for (_, verdict) in some {
+            patience.still_there(talk).await?;
+            *verdict = looked.next().await.transpose()?;
+        }
+    }
+    Ok(verdicts.iter().zip(1u32..).filter(|(verdict, _)| **verdict == Some(true)).map(|(_, seq)| seq).collect())
+}
+
+/// After so many messages others have their turn, however many keys each was judged by.
+async fn breathe(done: &[Option<bool>], talk: &mut Talk, patience: &mut Patience) -> Result<(), Halt> {
+    if done.len() % ROWS == 0 {
+        tokio::task::yield_now().await;
+        patience.still_there(talk).await?;
+    }
+    Ok(())
 }
 
 fn row_of(rows: &[store::Message], uid: Uid) -> Option<&store::Message> {
@@ -97,12 +131,30 @@ async fn read(query: &Query, store: &Store, account: AccountId, mailbox: Mailbox
 
 /// Keeps a client company that waits for a long search.
 pub(crate) struct Patience {
+    every: Duration,
     last_said: Instant,
 }
 
 impl Patience {
-    pub(crate) fn new() -> Patience {
-        Patience { last_said: Instant::now() }
+    /// How often it is to be asked where nothing else sets the pace.
+    const LOOK: Duration = Duration::from_secs(1);
+
+    /// Says something so often: see [`crate::Settings::still_searching`].
+    pub(crate) fn new(every: Duration) -> Patience {
+        Patience { every, last_said: Instant::now() }
+    }
+
+    /// While some work is done in a task of its own, which ends with the search: nothing that it holds waits for this client.
+    pub(super) async fn during<T: Send + 'static>(&mut self, talk: &mut Talk, work: impl Future<Output = T> + Send + 'static) -> Result<T, Halt> {
+        let mut task = Task(tokio::spawn(work));
+        loop {
+            match tokio::time::timeout(Patience::LOOK, &mut task.0).await {
+                Ok(Ok(done)) => return Ok(done),
+                Ok(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()), // ends this session only
+                Ok(Err(_)) => return Err(Halt::Gone),
+                Err(_) => self.still_there(talk).await?,
+            }
+        }
     }
 
     /// Between two messages: ends the search of a client that is gone, or of a server that stops.
@@ -110,10 +162,19 @@ impl Patience {
         if talk.is_stopping() {
             return Err(Tagged::no("The server is stopping").code(Code::Unavailable).into());
         }
-        if self.last_said.elapsed() >= STILL_SEARCHING {
+        if self.last_said.elapsed() >= self.every {
             talk.say(Condition::ok(None, "Still searching")).await?;
             self.last_said = Instant::now();
         }
         Ok(())
+    }
+}
+
+/// Ends when it is dropped.
+struct Task<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -1,57 +1,73 @@
 //! What SORT and THREAD know of the messages that a search found.
 
-use mail::sorting::SortKeys;
-use mail::{Date, Uid};
-use store::{AccountId, Store};
+use std::sync::Arc;
 
-use super::Header;
+use imap::{Code, Tagged};
+use mail::Uid;
+use store::keys::{Facts, InOrder};
+use store::{AccountId, Keys, Store};
+
 use super::find::Patience;
-use crate::ahead::Ahead;
-use crate::command::fetch::ROWS;
+use super::known;
 use crate::halt::Halt;
 use crate::selected::Selected;
 use crate::talk::Talk;
 
-/// A message found, and what it is sorted by.
+/// Messages found, and what they are sorted by.
 pub(crate) struct Keyed {
-    pub(crate) seq: u32,
-    pub(crate) arrived: Date,
-    pub(crate) size: u64,
-    pub(crate) header: SortKeys,
+    keys: Arc<Keys>,
+    /// Sequence numbers, ascending, and where their keys are.
+    messages: Vec<(u32, u32)>,
+}
+
+/// Of these messages. Those that are gone are left out.
+pub(crate) async fn keyed(found: &[u32], store: &Store, account: AccountId, selected: &Selected, talk: &mut Talk, patience: &mut Patience) -> Result<Keyed, Halt> {
+    let living = found.iter().filter_map(|seq| selected.view.message(*seq).map(|message| (*seq, message))).filter(|(_, message)| !message.is_gone());
+    let living: Vec<(u32, Uid)> = living.map(|(seq, message)| (seq, message.uid)).collect();
+    let keys = match store.keys_at_hand(account, selected.id).filter(|keys| living.iter().all(|(_, uid)| keys.index(*uid).is_some())) {
+        Some(keys) => keys,
+        None if living.len() > known::FEW => known::all(store, account, selected, talk, patience).await?,
+        None => {
+            let uids: Vec<Uid> = living.iter().map(|(_, uid)| *uid).collect();
+            Arc::new(store.keys_of(account, selected.id, &uids).await?)
+        }
+    };
+    if living.len() > store::keys::MOST {
+        return Err(Tagged::no("Too many messages to be sorted").code(Code::Limit).into());
+    }
+    let messages = living.into_iter().filter_map(|(seq, uid)| keys.index(uid).map(|index| (seq, index as u32))).collect();
+    Ok(Keyed { keys, messages })
 }
 
 impl Keyed {
+    /// Indexes of the messages, by which the others ask.
+    pub(crate) fn indexes(&self) -> std::ops::Range<u32> {
+        0..self.messages.len() as u32
+    }
+
+    pub(crate) fn seq(&self, index: u32) -> u32 {
+        self.messages[index as usize].0
+    }
+
+    pub(crate) fn facts(&self, index: u32) -> &Facts {
+        &self.keys.facts()[self.messages[index as usize].1 as usize]
+    }
+
     /// When it was sent, or else came (RFC 5256 §2.2).
-    pub(crate) fn sent(&self) -> i64 {
-        self.header.sent.unwrap_or(self.arrived).unix
+    pub(crate) fn sent(&self, index: u32) -> i64 {
+        let facts = self.facts(index);
+        facts.sent.unwrap_or(facts.arrived).unix
     }
-}
 
-/// Of these messages, in this order. Those that are gone are left out; one that can't be read has only what its row says.
-pub(crate) async fn keyed(found: &[u32], store: &Store, account: AccountId, selected: &Selected, talk: &mut Talk) -> Result<Vec<Keyed>, Halt> {
-    let mailbox = selected.id;
-    let mut patience = Patience::new();
-    let mut all = Vec::with_capacity(found.len());
-    for some in found.chunks(ROWS) {
-        let uids: Vec<Uid> = some.iter().filter_map(|seq| selected.view.message(*seq)).map(|message| message.uid).collect();
-        let rows = store.messages(account, mailbox, &uids, false).await?;
-        let mut headers = Ahead::new(rows.iter().map(|row| {
-            let (store, uid) = (store.clone(), row.row.uid);
-            async move {
-                let keys = header_keys(&store, account, mailbox, uid).await;
-                keys.inspect_err(|error| tracing::error!(%uid, %error, "a message can't be sorted by its header")).unwrap_or_default()
-            }
-        }));
-        for row in &rows {
-            patience.still_there(talk).await?;
-            let (Some(header), Some(seq)) = (headers.next().await, selected.view.seq_of(row.row.uid)) else { continue };
-            all.push(Keyed { seq, arrived: row.internaldate, size: row.size, header });
-        }
+    pub(crate) fn text(&self, index: u32, key: InOrder) -> &[u8] {
+        self.keys.in_order(self.messages[index as usize].1 as usize, key)
     }
-    Ok(all)
-}
 
-async fn header_keys(store: &Store, account: AccountId, mailbox: store::MailboxId, uid: Uid) -> Result<SortKeys, Halt> {
-    let Some(mut reader) = store.read(account, mailbox, uid).await? else { return Ok(SortKeys::default()) };
-    Ok(SortKeys::of_header(&Header::read(&mut reader).await?.0))
+    pub(crate) fn references(&self, index: u32) -> &[u32] {
+        self.keys.references(self.messages[index as usize].1 as usize)
+    }
+
+    pub(crate) fn names(&self) -> mail::thread::Names {
+        self.keys.names()
+    }
 }

@@ -6,7 +6,8 @@
 
 mod body;
 mod find;
-mod fold;
+mod known;
+mod text;
 mod keys;
 
 use std::cmp::Ordering;
@@ -15,15 +16,17 @@ use std::collections::BTreeSet;
 use imap::command::Key;
 use imap::command::search::{Day, Returns};
 use imap::view::{Chosen, Message};
+use mail::fold::fold;
 use mail::{Date, Flags, ModSeq, header};
+use store::texts::{Found, NEEDLES};
 
 use crate::halt::Halt;
 use crate::octets::HEADER_LIMIT;
 use crate::selected::Selected;
 
-pub(crate) use find::find;
-use fold::fold;
+pub(crate) use find::{Patience, find};
 pub(crate) use keys::{Keyed, keyed};
+use known::Known;
 
 pub(crate) struct Query {
     test: Test,
@@ -52,8 +55,7 @@ enum Test {
     Sent(Ordering, Day),
     Larger(u64),
     Smaller(u64),
-    /// A field of this name holds the folded string; empty: there is one.
-    Field { name: String, value: String },
+    Field(Field),
     /// Body holds the needle.
     Body(usize),
     /// Header or body do.
@@ -64,6 +66,10 @@ enum Test {
 pub(crate) struct Facts<'f> {
     seq: u32,
     message: &'f Message,
+    /// What is kept ready of its header.
+    pub(crate) known: Option<Known<'f>>,
+    /// What was found in what is kept of its text.
+    pub(crate) found: Option<Found>,
     pub(crate) row: Option<&'f store::Message>,
     pub(crate) header: Option<&'f Header>,
     /// Which needles its body holds.
@@ -72,7 +78,22 @@ pub(crate) struct Facts<'f> {
 
 impl<'f> Facts<'f> {
     pub(crate) fn of(seq: u32, message: &'f Message) -> Facts<'f> {
-        Facts { seq, message, row: None, header: None, bodies: None }
+        Facts { seq, message, known: None, found: None, row: None, header: None, bodies: None }
+    }
+
+    fn came(&self) -> Option<Date> {
+        self.row.map(|row| row.internaldate).or(self.known.map(|known| known.facts.arrived))
+    }
+
+    /// Whether a string is in what is kept of its text; `None` if it may be in what is not.
+    fn is_found(&self, needle: usize, bits: impl Fn(Found) -> u32) -> Option<bool> {
+        let found = self.found?;
+        let is = bits(found).checked_shr(needle as u32).is_some_and(|bits| bits & 1 == 1);
+        (is || (found.is_whole && needle < NEEDLES)).then_some(is)
+    }
+
+    fn size(&self) -> Option<u64> {
+        self.row.map(|row| row.size).or(self.known.map(|known| known.facts.size))
     }
 }
 
@@ -92,6 +113,16 @@ impl Query {
     /// Whether a row's structure saves reading the header: it has the `Date:` and the fields of the envelope.
     pub(crate) fn wants_structure(&self) -> bool {
         wants_structure(&self.test)
+    }
+
+    /// Whether what is kept ready of headers decides something that would take reading them.
+    pub(crate) fn wants_known(&self) -> bool {
+        wants_known(&self.test)
+    }
+
+    /// The folded strings looked for in bodies, if all fit a search of what is kept of them.
+    pub(crate) fn needles(&self) -> Option<&[Vec<u8>]> {
+        Some(self.needles.as_slice()).filter(|needles| (1..=NEEDLES).contains(&needles.len()))
     }
 
     /// Which of the needles the message's body holds.
@@ -133,7 +164,7 @@ impl Making<'_> {
             Key::Younger(seconds) => Test::CameFrom(now.saturating_sub(seconds.get().into())),
             Key::Larger(size) => Test::Larger(*size),
             Key::Smaller(size) => Test::Smaller(*size),
-            Key::Header { field, value } => Test::Field { name: field.clone(), value: fold(value) },
+            Key::Header { field, value } => Test::Field(Field::new(field, value)),
             Key::Body(text) => Test::Body(self.needle(text)),
             Key::Text(text) => Test::Text(fold(text), self.needle(text)),
         })
@@ -184,19 +215,26 @@ fn judge(test: &Test, facts: &Facts<'_>) -> Option<bool> {
         Test::Flag(flag) => Some(facts.message.flags.contains(*flag)),
         Test::Changed(modseq) => Some(facts.message.modseq >= *modseq),
         Test::Recent => Some(facts.message.recent),
-        Test::Came(order, day) => facts.row.map(|row| compare(row.internaldate, *day) == *order),
-        Test::CameUntil(moment) => facts.row.map(|row| row.internaldate.unix <= *moment),
-        Test::CameFrom(moment) => facts.row.map(|row| row.internaldate.unix >= *moment),
+        Test::Came(order, day) => facts.came().map(|came| compare(came, *day) == *order),
+        Test::CameUntil(moment) => facts.came().map(|came| came.unix <= *moment),
+        Test::CameFrom(moment) => facts.came().map(|came| came.unix >= *moment),
         Test::Sent(order, day) => sent(facts).map(|date| date.is_some_and(|date| compare(date, *day) == *order)),
-        Test::Larger(size) => facts.row.map(|row| row.size > *size),
-        Test::Smaller(size) => facts.row.map(|row| row.size < *size),
-        Test::Field { name, value } => field(facts, name, value),
-        Test::Body(index) => facts.bodies.map(|bodies| bodies.get(*index).copied().unwrap_or(false)),
-        Test::Text(text, index) => match facts.header.map(|header| header.contains(text)) {
-            Some(true) => Some(true),
-            Some(false) => facts.bodies.map(|bodies| bodies.get(*index).copied().unwrap_or(false)),
-            None => None,
-        },
+        Test::Larger(size) => facts.size().map(|is| is > *size),
+        Test::Smaller(size) => facts.size().map(|is| is < *size),
+        Test::Field(field) => field.is_in(facts),
+        Test::Body(index) => facts.is_found(*index, |found| found.body).or_else(|| in_body(facts, *index)),
+        Test::Text(text, index) => facts.is_found(*index, |found| found.header | found.body).or_else(|| in_text(facts, text, *index)),
+    }
+}
+
+fn in_body(facts: &Facts<'_>, index: usize) -> Option<bool> {
+    facts.bodies.map(|bodies| bodies.get(index).copied().unwrap_or(false))
+}
+
+fn in_text(facts: &Facts<'_>, text: &str, index: usize) -> Option<bool> {
+    match facts.header.map(|header| header.contains(text)) {
+        Some(false) => in_body(facts, index),
+        is => is,
     }
 }
 
@@ -207,6 +245,9 @@ fn compare(date: Date, day: Day) -> Ordering {
 
 /// Of a missing or unreadable date: `Some(None)`, which matches no day.
 fn sent(facts: &Facts<'_>) -> Option<Option<Date>> {
+    if let Some(known) = facts.known {
+        return Some(known.facts.sent);
+    }
     if let Some(structure) = facts.row.and_then(|row| row.structure.as_ref()) {
         return Some(structure.envelope.date.as_deref().and_then(Date::parse_rfc5322));
     }
@@ -215,6 +256,29 @@ fn sent(facts: &Facts<'_>) -> Option<Option<Date>> {
 
 /// Fields that the envelope has as they are. Should one come twice, the first counts.
 const IN_ENVELOPE: [&str; 3] = ["Message-ID", "Subject", "In-Reply-To"];
+
+/// A field of this name holds the folded string; an empty one: there is one.
+#[derive(Clone, Debug)]
+struct Field {
+    name: String,
+    value: String,
+    /// Looks for the value in many texts.
+    finder: memchr::memmem::Finder<'static>,
+    sought: Option<store::keys::Sought>,
+}
+
+impl Field {
+    fn new(name: &str, value: &str) -> Field {
+        let value = fold(value);
+        let finder = memchr::memmem::Finder::new(&value).into_owned();
+        Field { name: name.to_owned(), value, finder, sought: store::keys::Sought::of_name(name) }
+    }
+
+    fn is_in(&self, facts: &Facts<'_>) -> Option<bool> {
+        let known = facts.known.zip(self.sought);
+        known.and_then(|(known, sought)| known.holds(sought, &self.finder)).or_else(|| field(facts, &self.name, &self.value))
+    }
+}
 
 /// Addresses are looked for in the header: the envelope has not the whole field.
 fn field(facts: &Facts<'_>, name: &str, value: &str) -> Option<bool> {
@@ -236,7 +300,18 @@ fn wants_structure(test: &Test) -> bool {
         Test::Either(a, b) => wants_structure(a) || wants_structure(b),
         Test::Not(test) => wants_structure(test),
         Test::Sent(..) | Test::Body(_) | Test::Text(..) => true,
-        Test::Field { name, .. } => IN_ENVELOPE.iter().any(|known| known.eq_ignore_ascii_case(name)),
+        Test::Field(field) => IN_ENVELOPE.iter().any(|known| known.eq_ignore_ascii_case(&field.name)),
+        _ => false,
+    }
+}
+
+fn wants_known(test: &Test) -> bool {
+    match test {
+        Test::All(tests) => tests.iter().any(wants_known),
+        Test::Either(a, b) => wants_known(a) || wants_known(b),
+        Test::Not(test) => wants_known(test),
+        Test::Sent(..) => true,
+        Test::Field(field) => field.sought.is_some(),
         _ => false,
     }
 }
@@ -246,19 +321,7 @@ pub(crate) struct Header(bytes::Bytes);
 
 impl Header {
     pub(crate) async fn read(reader: &mut bodies::Reader) -> Result<Header, bodies::Error> {
-        let mut read = bytes::BytesMut::new();
-        reader.range(0, HEADER_LIMIT);
-        while let Some(piece) = reader.chunk().await? {
-            // Only the seam can end the header in pieces seen before.
-            let from = read.len().saturating_sub(3);
-            read.extend_from_slice(&piece);
-            if memchr::memmem::find(read.get(from..).unwrap_or_default(), b"\r\n\r\n").is_some() {
-                break;
-            }
-        }
-        let end = header::end_of_header(&read);
-        read.truncate(end);
-        Ok(Header(read.freeze()))
+        Ok(Header(reader.header(HEADER_LIMIT).await?))
     }
 
     /// Whether any field, as a reader sees it, holds the folded text.

@@ -44,3 +44,81 @@ async fn nonsense_is_answered_or_ends_the_session() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_of_too_much_is_refused_and_sets_of_everything_are_small() {
+    on_every_engine(settings(), |world| async move {
+        for n in 0..3 {
+            world.deliver("INBOX", format!("Subject: {n}\r\n\r\n{n}\r\n").as_bytes()).await;
+        }
+        let mut client = Client::login(world.connect("127.0.0.1:1"), "alice").await;
+        client.command("SELECT INBOX").await;
+        let all = "* SEARCH 1 2 3";
+        let widest = vec!["1:4294967295"; 4_000].join(",");
+        let table: Vec<(String, Result<&str, &str>)> = vec![
+            (vec!["ALL"; 500].join(" "), Ok(all)),
+            (vec!["ALL"; 1_000].join(" "), Err("x BAD [LIMIT]")),
+            (vec!["ALL"; 100_000].join(" "), Err("x BAD [TOOBIG]")),
+            (format!("{}ALL{}", "(".repeat(30), ")".repeat(30)), Ok(all)),
+            (format!("{}ALL{}", "(".repeat(10_000), ")".repeat(10_000)), Err("x BAD [LIMIT]")),
+            (format!("{}ALL", "NOT ".repeat(30)), Ok(all)),
+            (format!("{}ALL", "NOT ".repeat(10_000)), Err("x BAD [LIMIT]")),
+            (format!("{}ALL", "OR ALL ".repeat(30)), Ok(all)),
+            (format!("{}ALL", "OR NOT ALL ".repeat(5_000)), Err("x BAD [LIMIT]")),
+            (format!("{}ALL", "OR (NOT ALL ".repeat(5_000)), Err("x BAD [LIMIT]")),
+            (format!("UID {widest}"), Ok(all)),
+            (format!("UID {}", vec!["4294967295:*,*:1"; 3_000].join(",")), Ok(all)),
+            ("1:4294967295".into(), Err("x BAD")),
+            ("UID 4294967296".into(), Err("x BAD")),
+            (format!("UID {}", "9".repeat(60_000)), Err("x BAD")),
+            (format!("OR SUBJECT {} ALL", "x".repeat(60_000)), Ok(all)),
+        ];
+        for (keys, expected) in table {
+            for (command, line) in [("SEARCH ", "* SEARCH 1 2 3"), ("SORT (SIZE) UTF-8 ", "* SORT 1 2 3"), ("THREAD REFERENCES UTF-8 ", "* THREAD (1)(2)(3)")] {
+                let said = client.command(&format!("{command}{keys}")).await;
+                match expected {
+                    Ok(_) => assert_eq!(said[0], line, "{} {command}{keys:.40}", world.engine),
+                    Err(refusal) => assert!(said[0].starts_with(refusal), "{} {command}{keys:.40}: {said:.100?}", world.engine),
+                }
+            }
+            assert!(client.command("NOOP").await[0].starts_with("x OK"), "{keys:.40}");
+        }
+    })
+    .await;
+}
+
+/// whoever goes takes his search with him, and his other sessions are served while it lasts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_search_ends_when_its_client_goes() {
+    let mut settings = settings();
+    (settings.still_searching, settings.sessions_per_user) = (std::time::Duration::ZERO, 2);
+    on_every_engine(settings, |world| async move {
+        let body = "abcdefghijklmnop qrstuvwxyz\r\n".repeat(20_000);
+        for _ in 0..20 {
+            world.deliver("INBOX", format!("Subject: long\r\n\r\n{body}").as_bytes()).await;
+        }
+        let mut other = Client::login(world.connect("127.0.0.1:1"), "alice").await;
+        other.command("SELECT INBOX").await;
+        let mut searching = Client::login(world.connect("127.0.0.1:1"), "alice").await;
+        searching.command("SELECT INBOX").await;
+        // Keys without end: it is at this for minutes.
+        let keys: String = (0..160).map(|n| format!(" OR BODY pqrs{n} BODY wxyzab{n}")).collect();
+        searching.send(format!("s SEARCH{keys}\r\n").as_bytes()).await;
+        assert_eq!(searching.response().await.unwrap(), "* OK Still searching");
+        let said = other.command("SEARCH SUBJECT long SMALLER 9").await;
+        assert!(said.iter().any(|line| line == "* SEARCH"), "{} {said:?}", world.engine);
+        drop(searching);
+        // Its seat is free again.
+        let freed = async {
+            loop {
+                let mut third = Client::new(world.connect("127.0.0.1:1"));
+                third.response().await;
+                if third.command("LOGIN alice@example.test secret").await[0].starts_with("x OK") {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), freed).await.expect("the search goes on without its client");
+    })
+    .await;
+}

@@ -6,6 +6,7 @@ mod client;
 mod folders;
 mod forgotten;
 mod hostile;
+mod kept;
 mod listing;
 mod model;
 mod modseq;

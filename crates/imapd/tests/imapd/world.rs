@@ -69,6 +69,14 @@ impl World {
         Store::new(db, self.store.bodies().clone())
     }
 
+    /// The same world as a process has it that starts now.
+    pub async fn started(&self) -> World {
+        let store = self.elsewhere().await;
+        let auth = Auth::new(store.clone(), AuthSettings::default()).unwrap();
+        let imapd = Imapd::new(store.clone(), auth, settings());
+        World { store, alice: self.alice, imapd, stopper: Stopper::new(), tls: None, engine: self.engine, url: self.url.clone(), panics: self.panics.clone() }
+    }
+
     pub async fn deliver_by(&self, store: &Store, mailbox: &str, message: &[u8]) {
         let mut draft = store.bodies().draft();
         draft.write(message).await.unwrap();

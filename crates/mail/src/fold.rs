@@ -1,14 +1,14 @@
-//! Text without regard to case: each character in lower case, as Unicode has it.
+//! Text without regard to case, for being looked for: each character in lower case, as Unicode has it.
 
 /// `text` for comparing.
-pub(super) fn fold(text: &str) -> String {
+pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     fold_into(text, &mut folded);
     folded
 }
 
 /// Appends `text` for comparing. By character, so that text may come in pieces.
-pub(super) fn fold_into(text: &str, folded: &mut String) {
+pub fn fold_into(text: &str, folded: &mut String) {
     for c in text.chars() {
         match c {
             _ if c.is_ascii() => folded.push(c.to_ascii_lowercase()),
