@@ -93,8 +93,9 @@ fn place(bodies: &Bodies, placement: &Placement, finder: &mut Finder) -> Result<
     let written = write_temporary(bodies, placement, &temporary).and_then(|()| {
         fs::rename(&temporary, &target).map_err(|source| Error::io("move the message into its folder", &target, source))
     });
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary); // what cannot be removed now is swept later
+    match &written {
+        Ok(()) => finder.made(folder, &base, target),
+        Err(_) => drop(fs::remove_file(&temporary)), // what cannot be removed now is swept later
     }
     written
 }
@@ -230,7 +231,9 @@ fn link(file: &File, to: &Folder, name: &FileName, letters: &str, finder: &mut F
     match failed {
         Some(error) => Err(error),
         None => found,
-    }
+    }?;
+    finder.made(to, &name.to_string(), target);
+    Ok(())
 }
 
 fn link_once(path: &Path, target: &Path) -> io::Result<()> {
@@ -301,6 +304,13 @@ impl Finder {
             }
             listing.times += 1;
             listing.by_base = list(folder)?;
+        }
+    }
+
+    /// Notes a file that came into a folder after it was listed.
+    fn made(&mut self, folder: &Folder, base: &str, path: PathBuf) {
+        if let Some(listing) = self.listed.get_mut(folder.path()) {
+            listing.by_base.insert(base.to_owned(), path);
         }
     }
 

@@ -262,6 +262,28 @@ async fn a_file_is_found_wherever_other_programs_put_it() {
     assert!(folder.rename_flags(&base, "", "S").await.expect_err("gone").is_vanished());
 }
 
+/// A group that has listed the folder twice already, for files that are not there, still finds what it made itself.
+#[tokio::test]
+async fn what_a_group_made_it_finds_and_removes() {
+    let world = World::new();
+    let folder = world.folder("");
+    let sealed = world.sealed(b"a\r\n").await;
+    let (first, second) = (sealed.file_name(SEC, 7), sealed.file_name(SEC, 8));
+    place(&world, placement(&folder, &sealed, "S", false)).await.expect("placed");
+    let gone = |uid| Job::Remove(folder.file(&sealed.file_name(SEC, uid).to_string(), ""));
+    let jobs = vec![
+        gone(20),
+        gone(21),
+        Job::Link { file: folder.file(&first.to_string(), "S"), to: folder.clone(), name: second.clone(), letters: "FS".into() },
+        Job::Remove(folder.file(&second.to_string(), "")),
+    ];
+    world.bodies.work(jobs).await.expect("workers").into_iter().enumerate().for_each(|(n, done)| match done {
+        Err(error) if n < 2 => assert!(error.is_vanished()),
+        done => done.expect("done"),
+    });
+    assert_eq!(folder_files(&world), [format!("cur/{first}:2,S")]);
+}
+
 #[tokio::test]
 async fn flags_decide_between_new_and_cur() {
     let world = World::new();
