@@ -1,6 +1,6 @@
 //! What a commit decided about files, and is done after it: rows of `todo`, in order, each idempotent, removed once durable.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bodies::Job;
 use db::{BoxFuture, Error, Failed, Locks, Step, Tx, Value};
@@ -39,13 +39,14 @@ pub(crate) async fn insert(tx: &mut Tx, account: AccountId, work: &[(i64, Op, St
 /// Makes the second names of files that are due, without waiting for the disk: who was told of a copy can read it.
 ///
 /// Holds no lock, so that a copy never waits for the settler. Therefore it makes no folder, and does nothing that comes after
-/// a folder's move or removal that is still to be done: both are the settler's.
+/// a folder's move or removal that is still to be done: both are the settler's. And a name it made whose message is gone
+/// meanwhile it removes again.
 pub(crate) async fn link_now(store: &Store, account: AccountId) {
     let made = async {
         let sql = "SELECT id, op, dir, arg FROM todo WHERE account_id = ?1 AND op IN (2, 3, 4) ORDER BY id LIMIT ?2";
         let rows = store.db().query(sql, &[account.into(), BATCH.into()]).await?;
         let mut there: HashMap<String, bool> = HashMap::new();
-        let mut jobs = Vec::new();
+        let (mut jobs, mut linked) = (Vec::new(), Vec::new());
         for row in rows.iter().take_while(|row| row.int(1) == Op::Link as i64) {
             let dir = row.text(3).rsplit_once('/').map_or("", |(dir, _)| dir);
             let known = match there.get(dir) {
@@ -59,14 +60,43 @@ pub(crate) async fn link_now(store: &Store, account: AccountId) {
             };
             if known {
                 jobs.extend(job(store, account, row).await?);
+                linked.push(row.text(3).to_owned());
             }
         }
-        flush(store, &mut jobs).await
+        flush(store, &mut jobs).await?;
+        unlink_forgotten(store, account, linked).await
     };
     // It stays in `todo` and is done by the settler.
     if let Err::<(), Error>(error) = made.await {
         tracing::warn!("linking files of account {account}: {error}; it is tried again");
     }
+}
+
+/// Removes second names whose messages are gone: the settler may have been past their removal already when they were made. A name is never
+/// given again, so what has no row now will have none.
+async fn unlink_forgotten(store: &Store, account: AccountId, linked: Vec<String>) -> Result<(), Error> {
+    let names: Vec<(&str, &str, u32)> = linked.iter().filter_map(|to| file_of(to)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let sql = "WITH v(u, f) AS (VALUES {rows}) SELECT p.file FROM v CROSS JOIN mailbox b CROSS JOIN mailbox_message p \
+               WHERE b.account_id = ?1 AND p.account_id = b.account_id AND p.mailbox_id = b.id AND p.uid = v.u AND p.file = v.f";
+    let rows: Vec<[Value; 2]> = names.iter().map(|&(_, base, uid)| [uid.into(), base.into()]).collect();
+    let there = store.db().query_rows(sql, &[account.into()], &rows).await?;
+    let there: HashSet<&str> = there.iter().map(|row| row.text(0)).collect();
+    let home = store.home(account).await?;
+    let mut jobs = Vec::new();
+    for (dir, base, _) in names.into_iter().filter(|(_, base, _)| !there.contains(base)) {
+        jobs.push(Job::Remove(store.bodies().folder(&home, dir).map_err(engine)?.file(base, "")));
+    }
+    flush(store, &mut jobs).await
+}
+
+/// Folder, base and UID of `folder/base:2,letters`.
+fn file_of(path: &str) -> Option<(&str, &str, u32)> {
+    let (dir, name) = path.rsplit_once('/')?;
+    let base = name.split_once(":2,").map_or(name, |(base, _)| base);
+    Some((dir, base, bodies::FileName::parse(base)?.uid))
 }
 
 /// The accounts that have something to do, one after the other: the first whose id is above `after`.
