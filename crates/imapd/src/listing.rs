@@ -157,6 +157,9 @@ impl<'a> Listing<'a> {
         let Some(plan) = Plan::of(&fetch.items) else { return Ok(None) };
         let mut shelves = Shelves::default();
         if plan.needs_shelf() {
+            if count < WORTH {
+                return Ok(None); // before the store is asked: a single message is what is fetched most
+            }
             let messages = selected.view.count() as usize;
             let shelf = async |wanted: bool, kind| match wanted {
                 true => store.shelf(account, selected.id, selected.uidvalidity, messages, kind).await,
@@ -165,7 +168,7 @@ impl<'a> Listing<'a> {
             shelves.facts = shelf(plan.facts, Facts::KIND).await?;
             shelves.structure = shelf(plan.structure, STRUCTURE).await?;
             shelves.header = shelf(plan.header, HEADER).await?;
-            if count < WORTH || !shelves.are_all_of(plan) {
+            if !shelves.are_all_of(plan) {
                 return Ok(None);
             }
         }
@@ -179,13 +182,18 @@ impl<'a> Listing<'a> {
         let mut messages = self.selected.view.messages(chosen);
         let mut next_chunk = || messages.by_ref().take(ROWS).collect::<Vec<_>>();
         let mut chunk = next_chunk();
-        let mut ahead = Some(ReadAhead::of(self.shelves.begin().await?, &chunk)).filter(|_| self.plan.needs_shelf());
+        let mut ahead = match self.plan.needs_shelf() {
+            true => Some(ReadAhead::of(self.shelves.begin().await?, &chunk)),
+            false => None,
+        };
         while !chunk.is_empty() {
             let after = next_chunk();
             let mut entries = Vec::new();
             if let Some(reading) = ahead.take() {
                 let (readings, found) = reading.end().await?;
-                ahead = Some(ReadAhead::of(readings, &after));
+                if !after.is_empty() {
+                    ahead = Some(ReadAhead::of(readings, &after));
+                }
                 entries = self.filled(&chunk, found).await?;
             }
             let nothing = Entry::default();
