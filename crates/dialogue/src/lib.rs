@@ -104,6 +104,10 @@ pub trait Dialogue {
     fn upgraded(&mut self, now: Instant);
     /// When to give up waiting for input; see the crate's first comment.
     fn deadline(&self) -> Option<Instant>;
+    /// What the peer is told, as the last thing, when the handler fell over while an answer was due. `None`: nothing.
+    fn apology(&self) -> Option<Self::Answer> {
+        None
+    }
 }
 
 /// What came from the peer.

@@ -176,15 +176,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     && let Poll::Ready(ended) = handler.as_mut().poll(cx)
                 {
                     match ended {
-                        Ok(ended) => outcome = Some(ended),
-                        Err(panic) => return Poll::Ready(Err(Broken::Panicked(message(&*panic)))),
+                        Ok(ended) => outcome = Some(Ok(ended)),
+                        Err(panic) => {
+                            pump.apologise();
+                            outcome = Some(Err(Broken::Panicked(message(&*panic))));
+                        }
                     }
                 }
                 match pump.poll(cx, stopping) {
                     Poll::Ready(false) => continue,
                     Poll::Ready(true) => {
                         if let Some(outcome) = outcome.take() {
-                            return Poll::Ready(Ok(outcome));
+                            return Poll::Ready(outcome);
                         }
                     }
                     Poll::Pending => {}
@@ -196,7 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     stopping = true;
                 } else {
                     return match overdue.as_mut().poll(cx) {
-                        Poll::Ready(()) => Poll::Ready(outcome.take().ok_or(Broken::Cut)),
+                        Poll::Ready(()) => Poll::Ready(outcome.take().unwrap_or(Err(Broken::Cut))),
                         Poll::Pending => Poll::Pending,
                     };
                 }

@@ -16,7 +16,7 @@ use crate::limits::Limits;
 use crate::tls::End;
 use crate::wire::{Stream, Wire};
 use bytes::{Buf, BytesMut};
-use dialogue::{Dialogue, Ended, Event};
+use dialogue::{Answer, Dialogue, Ended, Event};
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -138,6 +138,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Dialogue> Pump<S, D> {
                     }
                 }
             }
+        }
+    }
+
+    /// The handler fell over: the peer is told, if it waits for an answer. The connection is closed then as after any handler's end.
+    pub(crate) fn apologise(&mut self) {
+        if self.dialogue.wants().answers
+            && let Some(apology) = self.dialogue.apology()
+        {
+            let now = tokio::time::Instant::now().into_std();
+            self.dialogue.answer(Answer::Close(apology), &mut self.output, now);
         }
     }
 

@@ -356,6 +356,10 @@ impl Dialogue for Session {
         };
         self.since.checked_add(limits.command_time)?.checked_add(grace)
     }
+
+    fn apology(&self) -> Option<Reply> {
+        Some(Reply::closing(Status(4, 3, 0), &self.settings.host, "Error: internal error"))
+    }
 }
 
 /// Lines long enough for AUTH where there is AUTH; other commands are measured once they are read.

@@ -537,6 +537,11 @@ impl Dialogue for Session {
     fn deadline(&self) -> Option<Instant> {
         self.wants().input.then_some(self.deadline)
     }
+
+    /// C-16, RFC 5530 §3.
+    fn apology(&self) -> Option<Response> {
+        Some(Response::Bye(Some(Code::ServerBug), "An error of the server's; the other sessions go on".into()))
+    }
 }
 
 #[cfg(test)]

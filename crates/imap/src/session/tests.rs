@@ -412,7 +412,7 @@ fn many_literals_are_bounded_together() {
 }
 
 #[test]
-fn deadlines() {
+fn c_01_deadlines() {
     let mut talk = Talk::new(false);
     let start = talk.now;
     let limits = limits();
@@ -511,6 +511,23 @@ fn a_broken_promise_ends_the_connection_without_a_word() {
         session.answer(last, &mut out, now);
         assert_eq!((out.len(), session.wants()), (before, Wants::CLOSE));
     }
+}
+
+/// C-16. In the middle of a literal there is nothing to say that would not be read as the message.
+#[test]
+fn c_16_the_last_words_of_a_session_that_fell_over() {
+    let mut talk = Talk::logged_in();
+    let apology = talk.session.apology().unwrap();
+    assert!(matches!(&apology, Response::Bye(Some(crate::Code::ServerBug), _)), "{apology:?}");
+    let (mut session, now, mut out) = (fetching(), talk.now, BytesMut::new());
+    session.answer(Answer::Close(apology.clone()), &mut out, now);
+    assert!(out.starts_with(b"* BYE [SERVERBUG] ") && session.wants() == Wants::CLOSE);
+    talk.session = fetching();
+    talk.session.answer(Answer::Part(Response::FetchBegin(FetchLine { seq: 1, items: vec![] })), &mut out, now);
+    talk.session.answer(Answer::Part(Response::FetchLiteral { label: whole(), length: 5 }), &mut out, now);
+    let before = out.len();
+    talk.session.answer(Answer::Close(apology), &mut out, now);
+    assert_eq!((out.len(), talk.session.wants()), (before, Wants::CLOSE));
 }
 
 proptest::proptest! {

@@ -1,6 +1,5 @@
 //! Lists of a whole mailbox come from shelves; they must say what FETCH of each message by itself says.
 
-use std::sync::Arc;
 
 use mail::{Date, MailboxName};
 use store::Deposit;
@@ -84,7 +83,7 @@ async fn a_list_says_what_each_message_says() {
                 let listed = lines(&mut client, &format!("FETCH 1:* {items}")).await;
                 assert_eq!(first_difference(&listed, &each), None, "{} {items} {round}", world.engine);
             }
-            let other = other_process(&world).await;
+            let other = world.started().await;
             let mut elsewhere = Client::login(other.connect("127.0.0.1:2"), "alice").await;
             elsewhere.command("EXAMINE INBOX").await;
             let listed = lines(&mut elsewhere, &format!("FETCH 1:* {items}")).await;
@@ -99,20 +98,4 @@ async fn a_list_says_what_each_message_says() {
         assert_eq!((after.len(), after.last().map(|(number, _)| *number)), (COUNT, Some(COUNT as u32)), "{}", world.engine);
     })
     .await;
-}
-
-/// The same house in another process, as far as shelves are concerned: nothing of them is in its memory.
-async fn other_process(world: &Arc<World>) -> World {
-    let store = world.elsewhere().await;
-    let auth = auth::Auth::new(store.clone(), auth::AuthSettings::default()).unwrap();
-    World {
-        imapd: imapd::Imapd::new(store.clone(), auth, settings()),
-        store,
-        alice: world.alice,
-        stopper: net::Stopper::new(),
-        tls: None,
-        engine: world.engine,
-        url: world.url.clone(),
-        panics: world.panics.clone(),
-    }
 }

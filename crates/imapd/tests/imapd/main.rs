@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod client;
+mod cut_off;
 mod folders;
 mod forgotten;
 mod hostile;

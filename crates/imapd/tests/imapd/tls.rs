@@ -11,10 +11,10 @@ use tokio_rustls::TlsConnector;
 use super::client::Client;
 use super::world::{World, on_every_engine};
 
-const NAME: &str = "mail.example.test";
+pub const NAME: &str = "mail.example.test";
 
 /// A certificate, and a client that believes it.
-fn certificate() -> (TlsServer, TlsConnector) {
+pub fn certificate() -> (TlsServer, TlsConnector) {
     let directory = tempfile::tempdir().unwrap();
     let files = TlsFiles { cert: directory.path().join("cert"), key: directory.path().join("key"), names: None };
     let issued = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
@@ -33,7 +33,7 @@ async fn c_02_what_is_said_before_tls_is_not_heard_after_it() {
     let settings = Settings { starttls: true, ..Settings::default() };
     on_every_engine(settings, |world| async move {
         let (server, connector) = certificate();
-        let world = World { tls: Some(server), store: world.store.clone(), alice: world.alice, imapd: world.imapd.clone(), stopper: world.stopper.clone(), engine: world.engine, url: world.url.clone(), panics: world.panics.clone() };
+        let world = World { tls: Some(server), ..World::clone(&world) };
         let mut client = Client::new(world.connect("192.0.2.7:1"));
         let greeting = client.response().await.unwrap();
         assert!(greeting.contains(" STARTTLS LOGINDISABLED]") && !greeting.contains("AUTH="), "{greeting}");

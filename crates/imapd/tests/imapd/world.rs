@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,13 +13,17 @@ use imapd::{Imapd, Settings};
 use mail::{Address, Date, MailboxName};
 use net::{Broken, Caps, Connection, Limits, Peer, Setup, Stopper, TlsServer};
 use store::{AccountId, Deposit, Store};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::task::JoinHandle;
 
+#[derive(Clone)]
 pub struct World {
     pub store: Store,
     pub alice: AccountId,
     pub imapd: Imapd,
     pub stopper: Stopper,
+    /// Where large messages wait until they are kept.
+    pub spool: PathBuf,
     /// A certificate, for tests that need one.
     pub tls: Option<TlsServer>,
     pub engine: &'static str,
@@ -34,6 +39,12 @@ impl World {
     /// A new connection, as from this machine (or from elsewhere), served in a task of its own.
     pub fn connect(&self, from: &str) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(PIPE);
+        drop(self.serve(ours, from));
+        theirs
+    }
+
+    /// Serves `stream` in a task of its own, which ends with the session.
+    pub fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, from: &str) -> JoinHandle<()> {
         let address = |text: &str| -> SocketAddr { text.parse().unwrap() };
         let peer = Peer { remote: address(from), local: address("127.0.0.1:143"), service: "imap", user: None };
         let setup = Setup {
@@ -46,15 +57,14 @@ impl World {
         };
         let imapd = self.imapd.clone();
         let dialogue = imapd.dialogue(false);
-        let connection = Connection { stream: ours, peer };
+        let connection = Connection { stream, peer };
         let panics = self.panics.clone();
         tokio::spawn(async move {
             let ended = net::converse(connection, dialogue, setup, |conversation| imapd.serve(conversation)).await;
             if let Err(Broken::Panicked(_)) = ended {
                 panics.fetch_add(1, Ordering::Relaxed);
             }
-        });
-        theirs
+        })
     }
 
     /// A message comes in, as by SMTP.
@@ -74,7 +84,7 @@ impl World {
         let store = self.elsewhere().await;
         let auth = Auth::new(store.clone(), AuthSettings::default()).unwrap();
         let imapd = Imapd::new(store.clone(), auth, settings());
-        World { store, alice: self.alice, imapd, stopper: Stopper::new(), tls: None, engine: self.engine, url: self.url.clone(), panics: self.panics.clone() }
+        World { store, imapd, stopper: Stopper::new(), tls: None, ..self.clone() }
     }
 
     pub async fn deliver_by(&self, store: &Store, mailbox: &str, message: &[u8]) {
@@ -101,7 +111,8 @@ where
     let migrations = [db::MIGRATIONS, store::MIGRATIONS].concat();
     for fresh in db::testing::engines(directory.path(), &migrations).await.unwrap() {
         let location = MailLocation::parse(&format!("maildir:{}/mail/%d/%n", fresh.directory.display())).unwrap();
-        let bodies = Bodies::open(bodies::Settings { spool: fresh.directory.join("spool"), location }).unwrap();
+        let spool = fresh.directory.join("spool");
+        let bodies = Bodies::open(bodies::Settings { spool: spool.clone(), location }).unwrap();
         let store = Store::new(fresh.db.clone(), bodies);
         store.add_domain("example.test").await.unwrap();
         let record = sasl::Record::of_password(b"secret").unwrap().to_string();
@@ -112,7 +123,7 @@ where
         let auth = Auth::new(store.clone(), AuthSettings { failure_delay: Duration::ZERO, ..AuthSettings::default() }).unwrap();
         let imapd = Imapd::new(store.clone(), auth, settings.clone());
         let panics = Arc::new(AtomicUsize::new(0));
-        let world = World { store: store.clone(), alice, imapd, stopper: Stopper::new(), tls: None, engine: fresh.engine, url: fresh.url.clone(), panics: panics.clone() };
+        let world = World { store: store.clone(), alice, imapd, stopper: Stopper::new(), spool, tls: None, engine: fresh.engine, url: fresh.url.clone(), panics: panics.clone() };
         test(Arc::new(world)).await;
         assert_eq!(panics.load(Ordering::Relaxed), 0, "{}: a session panicked", fresh.engine);
         assert_eq!(store::check::rows(&store).await.unwrap(), [], "{} before settling", fresh.engine);

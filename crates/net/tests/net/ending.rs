@@ -8,7 +8,7 @@ use tokio::io::{AsyncWriteExt, duplex};
 use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_is_for_a_command_and_not_for_each_octet() {
+async fn c_11_a_deadline_is_for_a_command_and_not_for_each_octet() {
     let (ours, theirs) = duplex(1024);
     let begun = Instant::now();
     let talk = async {
@@ -27,7 +27,7 @@ async fn a_deadline_is_for_a_command_and_not_for_each_octet() {
 }
 
 #[tokio::test]
-async fn a_peer_that_closes_its_half_still_gets_all_answers() {
+async fn c_11_a_peer_that_closes_its_half_still_gets_all_answers() {
     let (ours, theirs) = duplex(16);
     let talk = async {
         let mut client = Client::new(theirs);
@@ -121,7 +121,8 @@ async fn a_panic_of_the_handler_ends_the_session_and_is_told() {
     let talk = async {
         let mut client = Client::new(theirs);
         assert_eq!(client.line().await, "hello");
-        assert_eq!(client.ask("PANIC").await, "EOF");
+        assert_eq!(client.ask("PANIC").await, "sorry");
+        assert_eq!(client.line().await, "EOF");
     };
     let session = async { converse(over(ours), Toy::now(), setup(Stop::never()), daemon).await };
     let (ended, ()) = tokio::join!(session, talk);

@@ -20,8 +20,9 @@ fn address(listener: &Listener) -> SocketAddr {
     }
 }
 
+/// C-16 of the traps of IMAP, and the same for every protocol.
 #[tokio::test]
-async fn a_panic_ends_one_session_and_a_stop_all() {
+async fn c_16_a_panic_ends_one_session_and_a_stop_all() {
     let stopper = Stopper::new();
     let listener = Listener::bind(&loopback(), "toy").unwrap();
     let address = address(&listener);
@@ -31,7 +32,8 @@ async fn a_panic_ends_one_session_and_a_stop_all() {
     let mut two = Client::new(TcpStream::connect(address).await.unwrap());
     assert_eq!(one.line().await, "hello");
     assert_eq!(two.line().await, "hello");
-    assert_eq!(one.ask("PANIC").await, "EOF");
+    assert_eq!(one.ask("PANIC").await, "sorry");
+    assert_eq!(one.line().await, "EOF");
     assert_eq!(two.ask("ECHO alive").await, "alive");
     stopper.request(Duration::from_secs(30));
     assert_eq!(two.line().await, "bye Stop");

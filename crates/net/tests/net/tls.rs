@@ -144,7 +144,7 @@ async fn a_login_can_be_bound_to_the_connection() {
 }
 
 #[tokio::test]
-async fn a_peer_that_closes_its_half_sees_a_proper_end_of_tls() {
+async fn c_11_a_peer_that_closes_its_half_sees_a_proper_end_of_tls() {
     let house = house();
     let (ours, theirs) = duplex(4096);
     let setup = net::Setup { tls: Some(TlsServer::new(house.files.clone()).unwrap()), implicit: true, ..setup(Stop::never()) };

@@ -178,6 +178,10 @@ impl Dialogue for Toy {
     fn deadline(&self) -> Option<Instant> {
         Some(self.deadline)
     }
+
+    fn apology(&self) -> Option<String> {
+        Some("sorry".into())
+    }
 }
 
 /// The toy's daemon. Its outcome: how the session ended.
