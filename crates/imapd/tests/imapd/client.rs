@@ -75,6 +75,7 @@ impl Client {
             match literal(&line) {
                 None => {
                     response.push_str(&shown(&line));
+                    assert!(!response.contains("[ALERT]"), "C-10: {response}");
                     return Some(response);
                 }
                 Some((before, size)) => {

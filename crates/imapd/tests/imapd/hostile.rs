@@ -89,7 +89,7 @@ async fn a_search_of_too_much_is_refused_and_sets_of_everything_are_small() {
 
 /// whoever goes takes his search with him, and his other sessions are served while it lasts.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_search_ends_when_its_client_goes() {
+async fn q_09_a_long_search_ends_when_its_client_goes() {
     let mut settings = settings();
     (settings.still_searching, settings.sessions_per_user) = (std::time::Duration::ZERO, 2);
     on_every_engine(settings, |world| async move {

@@ -45,6 +45,7 @@ transcripts! {
     a_09_append_to_the_selected_mailbox_shows_before_its_answer
     a_10_the_date_of_an_append
     a_11_several_messages_in_one_append
+    a_12_no_catenate_and_no_replace
     b_01_header_fields
     b_02_partial
     b_03_parts
@@ -59,6 +60,8 @@ transcripts! {
     c_05_authenticate
     c_06_failed_logins_end_the_connection
     c_07_bad_is_not_the_end
+    c_10_nothing_that_goes_wrong_is_an_alert
+    c_12_nobody_speaks_for_another_address
     c_13_case_and_spaces
     c_15_nobody_sees_anothers
     create_special_use
@@ -67,6 +70,7 @@ transcripts! {
     client_outlook
     client_roundcube
     e_01_no_expunge_in_fetch_store_search_by_number
+    e_02_no_expunge_while_a_literal_is_awaited
     e_03_commands_run_in_order_and_a_failed_select_leaves_nothing
     e_04_expunge_waits_for_a_command_by_number_already_sent
     e_05_store_answers_and_silent_hides_only_its_own_change
@@ -127,6 +131,8 @@ transcripts! {
     s_07_uid_ranges_with_a_star
     s_08_an_unknown_number_is_bad_an_unknown_uid_nothing
     s_09_uid_commands_always_tell_uids
+    s_10_what_a_uid_names_never_changes
+    s_11_numbers_have_32_bits_and_begin_at_one
     select_and_fetch
     status_of_sizes
     the_folder_lists_of_real_clients

@@ -52,7 +52,7 @@ impl AsyncWrite for Counting {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pipelined_commands_get_one_write() {
+async fn e_09_pipelined_commands_get_one_write() {
     let (ours, theirs) = duplex(64 << 10);
     let writes = Arc::new(AtomicUsize::new(0));
     let socket = Counting(ours, writes.clone());
