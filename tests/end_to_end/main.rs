@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 mod bad_input;
+mod clock;
 mod commands;
+mod crowd;
 mod demo;
 mod full_disk;
 mod limits;
