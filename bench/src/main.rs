@@ -3,12 +3,14 @@
 //! `deposits` measures the seam that everything crosses, without a protocol: accept → one commit → settle.
 //! `smtp` drives any SMTP server, and watches Maildirs for what arrives, so that servers can be compared.
 //! `idle` measures from "250" to EXISTS in IDLE; `idle-many`, what ten thousand such sessions cost.
+//! `logins` measures logins by IMAP, and what wrong ones beside them do to the right ones.
 
 #![forbid(unsafe_code)]
 
 mod deposits;
 mod idle;
 mod idle_many;
+mod logins;
 mod smtp;
 
 use clap::{Parser, Subcommand};
@@ -29,6 +31,8 @@ enum Measure {
     Idle(idle::Options),
     /// What many sessions in IDLE cost, and how long until all are told
     IdleMany(idle_many::Options),
+    /// Logins a second, and their times while others guess passwords
+    Logins(logins::Options),
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -39,6 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Measure::Smtp(options) => runtime.block_on(smtp::run(options)),
         Measure::Idle(options) => runtime.block_on(idle::run(options)),
         Measure::IdleMany(options) => runtime.block_on(idle_many::run(options)),
+        Measure::Logins(options) => runtime.block_on(logins::run(options)),
     }
 }
 
