@@ -21,7 +21,7 @@ use crate::no;
 use crate::octets::{self, Octets};
 use crate::opened::Opened;
 use crate::resync;
-use crate::selected::{Selected, flagged};
+use crate::selected::{Fate, Selected, flagged};
 use crate::session::Reader;
 use crate::talk::Talk;
 
@@ -68,8 +68,12 @@ pub(super) async fn fetch(reader: &mut Reader, fetch: &Fetch) -> Outcome {
     })
 }
 
-/// Sets `\Seen` where it isn't, in one step for all (F-05); gives those it was set on.
+/// Sets `\Seen` where it isn't, in one step for all (F-05); gives those it was set on. Others may have taken it away and the
+/// client not know yet: looks first.
 async fn set_seen(selected: &mut Selected, store: &Store, account: AccountId, chosen: &Chosen) -> Result<Vec<Uid>, Halt> {
+    if selected.catch_up(store, account).await? == Fate::Gone {
+        return Ok(Vec::new());
+    }
     let unseen = |message: &Message| !message.is_gone() && !message.flags.contains(Flags::SEEN);
     let uids: Vec<Uid> = selected.view.messages(chosen).filter(|(_, message)| unseen(message)).map(|(_, message)| message.uid).collect();
     if uids.is_empty() {

@@ -82,6 +82,7 @@ transcripts! {
     f_01_recent_and_unknown_system_flags_are_bad
     f_02_recent_goes_to_the_first_that_selects
     f_04_examine_changes_nothing
+    f_05_a_body_sets_seen_that_another_took_away
     f_05_bodies_set_seen_and_peek_does_not
     f_06_copies_keep_flags_keywords_and_date
     greeting_and_login
