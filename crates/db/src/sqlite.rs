@@ -23,6 +23,9 @@ const WRITER_CACHE: &str = "-4096";
 const READER_CACHE: &str = "-1024";
 /// Bytes of write-ahead log after which a task of its own writes it back; the writer never does.
 const CHECKPOINT_AT: u64 = 64 << 20;
+/// Bytes of its file that a log which begins anew keeps, as a part of [`CHECKPOINT_AT`]: one transaction may have made it much
+/// larger, and its size tells when to write back.
+const LOG_KEPT: u64 = 2;
 /// Groups between two looks at the size of the log.
 const CHECKPOINT_LOOK: u64 = 64;
 
@@ -34,7 +37,8 @@ pub(crate) async fn open(path: &Path, migrations: &[Migration], bells: Arc<Bells
 async fn open_with(path: &Path, migrations: &[Migration], bells: Arc<Bells>, wait: Duration, checkpoint_at: u64) -> Result<(Readers, Writers), Error> {
     let mut lock = WriteLock::open(path, wait)?;
     make_private(path)?;
-    let writing = options(path, WRITER_CACHE, wait).pragma("wal_autocheckpoint", "0");
+    let log_kept = (checkpoint_at / LOG_KEPT).to_string();
+    let writing = options(path, WRITER_CACHE, wait).pragma("wal_autocheckpoint", "0").pragma("journal_size_limit", log_kept);
     let mut tx = Tx::sqlite(writing.connect().await.map_err(|error| cannot_open(path, error.into()))?);
     let held = lock.take().await?;
     tx.control("BEGIN IMMEDIATE").await.map_err(|error| cannot_open(path, error))?;
@@ -419,7 +423,7 @@ mod tests {
     use crate::{BoxFuture, Db, Failed, Inner, Key, Locks, Step};
 
     /// Long enough for SQLite to poll, short enough for a test.
-    const SOON: Duration = Duration::from_millis(120);
+    const SOON: Duration = Duration::from_millis(500);
 
     struct Nothing;
     impl Step for Nothing {
@@ -531,6 +535,21 @@ mod tests {
         // It is looked at every 64 groups of 8 at most, of 20 KB each; the log's file never shrinks. Without an end it is 80 MB.
         let log = std::fs::metadata(directory.path().join("posthouse.db-wal")).unwrap().len();
         assert!(log < 40 << 20, "{log}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_log_that_one_transaction_made_large_shrinks_when_it_begins_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("posthouse.db");
+        let db = open(&path).await.unwrap();
+        let size = || std::fs::metadata(directory.path().join("posthouse.db-wal")).unwrap().len();
+        db.commit((0..500).map(Fill).collect::<Vec<_>>()).await.unwrap();
+        assert!(size() > 5 << 20, "a transaction of 10 MB: {}", size());
+        for n in 0..4 * CHECKPOINT_LOOK as i64 {
+            db.commit(Fill(500 + n)).await.unwrap();
+        }
+        // 1 MiB tells to write back, and is looked at every 64 groups of 20 KB.
+        assert!(size() < 5 << 20, "{}", size());
     }
 
     #[tokio::test(flavor = "multi_thread")]
