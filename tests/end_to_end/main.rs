@@ -9,6 +9,7 @@ mod crowd;
 mod demo;
 mod full_disk;
 mod limits;
+mod outbound;
 mod processes;
 mod serve;
 mod signals;

@@ -22,6 +22,7 @@
 pub mod client;
 pub mod demo;
 pub mod disk;
+pub mod dns;
 pub mod engine;
 pub mod imap;
 pub mod maildir;

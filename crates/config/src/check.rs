@@ -332,7 +332,7 @@ mod tests {
         for text in ["smtpd_client_restrictions = permit", "smtp_tls_security_level = may", "smtpd_tls_mandatory_protocols = !SSLv2, !SSLv3", "mime_header_checks = $header_checks", "authorized_submit_users = static:anyone"] {
             assert!(findings(text).iter().all(|f| f.starts_with("note")), "{text}: {:?}", findings(text));
         }
-        for text in ["smtp_tls_security_level = encrypt", "smtpd_milters = inet:127.0.0.1:8891", "smtpd_tls_mandatory_protocols = >=TLSv1.3"] {
+        for text in ["smtp_tls_security_level = dane", "smtpd_milters = inet:127.0.0.1:8891", "smtpd_tls_mandatory_protocols = >=TLSv1.3"] {
             assert!(findings(text).iter().any(|f| f.starts_with("error")), "{text}: {:?}", findings(text));
         }
     }

@@ -43,6 +43,7 @@ pub struct Config {
     relay_restrictions: Vec<Restriction>,
     recipient_restrictions: Vec<Restriction>,
     listens: BTreeMap<&'static str, Vec<Listen>>,
+    addresses: Vec<std::net::IpAddr>,
     problems: Vec<Problem>,
 }
 
@@ -66,6 +67,7 @@ impl Config {
             relay_restrictions: Vec::new(),
             recipient_restrictions: Vec::new(),
             listens: BTreeMap::new(),
+            addresses: outside.machine.addresses.iter().map(|(address, _)| *address).collect(),
             problems: Vec::new(),
         };
         config.fill(&raw, outside, &mut problems);
@@ -88,6 +90,11 @@ impl Config {
     /// Warnings and notes; nothing in them stops the start.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// The addresses of this machine.
+    pub fn addresses(&self) -> &[std::net::IpAddr] {
+        &self.addresses
     }
 
     /// The `-c` directory.

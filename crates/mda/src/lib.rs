@@ -22,7 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod expand;
-mod log;
+pub mod log;
 mod plan;
 pub mod prefix;
 mod routes;

@@ -25,7 +25,7 @@ fn line(id: QueueId, to: &str, original: &str, age: i64, status: Status, word: &
 }
 
 /// Two digits that count, rounded down; whole seconds from ten on.
-fn delay(millis: i64) -> String {
+pub fn delay(millis: i64) -> String {
     let millis = millis.max(0);
     match millis {
         10_000.. => (millis / 1000).to_string(),
@@ -43,7 +43,7 @@ fn trimmed(value: i64, places: u32) -> String {
 }
 
 /// A text that cannot begin a line of its own.
-struct Plain<'a>(&'a str);
+pub struct Plain<'a>(pub &'a str);
 
 impl std::fmt::Display for Plain<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

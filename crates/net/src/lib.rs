@@ -1,7 +1,8 @@
 //! The wire: listeners, TLS, stopping, and the one loop that pumps a dialogue.
 //!
 //! Start at [`converse`]: it joins a socket, a `dialogue::Dialogue` (the protocol, without a socket) and a *handler* (what a
-//! daemon does with commands). [`serve`] accepts connections and calls it for each; [`call`] is the same for a client's end.
+//! daemon does with commands). [`serve`] accepts connections and calls it for each; [`call`] is the same for a client's
+//! end, over a connection that [`dial`] made.
 //!
 //! ```text
 //!  Listener ─► serve ─► converse ┬ Pump: read, receive, answer, flush, upgrade, close; deadlines
@@ -21,6 +22,7 @@
 mod accept;
 mod converse;
 mod deflate;
+mod dial;
 mod exchange;
 mod limits;
 mod listen;
@@ -32,6 +34,7 @@ mod wire;
 
 pub use accept::serve;
 pub use converse::{Broken, Call, Setup, call, converse};
+pub use dial::dial;
 pub use exchange::{Conversation, Failure, Gone, Octets};
 pub use limits::{Caps, Limits};
 pub use listen::{At, BadAt, Connection, ListenError, Listener, Socket};

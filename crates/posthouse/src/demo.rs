@@ -49,6 +49,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         postmaster: None,
         yes: true,
         log: Some(dir.join("mail.log")),
+        alone: true,
     };
     setup::run(&config, &setup)?;
     let demo = Demo::prepare(&dir, &config, options.port_offset)?;

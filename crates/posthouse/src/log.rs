@@ -20,7 +20,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::failure::{Code, Failure};
 
 /// What is logged when `RUST_LOG` does not say: our own notes, and only warnings of libraries.
-const DEFAULT: &str = "info,sqlx=warn,rustls=warn";
+const DEFAULT: &str = "info,sqlx=warn,rustls=warn,hickory_resolver=warn,hickory_proto=warn,hickory_net=warn";
 
 fn filter() -> EnvFilter {
     EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT))

@@ -42,6 +42,9 @@ pub struct Options {
     /// Where the log goes; for the demo
     #[arg(skip)]
     pub log: Option<PathBuf>,
+    /// Nothing is sent to other hosts; for the demo
+    #[arg(skip)]
+    pub alone: bool,
 }
 
 /// The file before anything is set: what an operator reads first.
@@ -93,6 +96,9 @@ fn values(options: &Options) -> Result<Vec<(String, String)>, Failure> {
     }
     if let Some(log) = &options.log {
         values.push(("maillog_file".into(), log.display().to_string()));
+    }
+    if options.alone {
+        values.push(("default_transport".into(), "error:5.3.2 the demo sends nothing to other hosts".into()));
     }
     if let Some(url) = &options.database_url {
         values.push(("database_url".into(), url.clone()));

@@ -30,7 +30,7 @@ pub use enqueue::Enqueue;
 pub use id::QueueId;
 pub use manage::{Manage, Managed, Wish};
 pub use message::{Entry, Message, Notify, Recipient, Route, State};
-pub use read::{BodyError, Kind, body, due, list, next_due, reader, sealed, show, spooled};
+pub use read::{BodyError, Cursor, Kind, body, due, due_after, list, next_due, reader, sealed, show, spooled};
 pub use schedule::{Backoff, Next};
 pub use settle::{Outcome, Settle, Settled};
 

@@ -34,6 +34,22 @@ pub async fn due(db: &Db, kind: Kind, now: i64, limit: u32) -> Result<Vec<Messag
     Ok(read(&db.query(&sql, &[NODE.into(), State::Pending.code().into(), kind.code().into(), now.into(), limit.into()]).await?))
 }
 
+/// A place in the order of [`due_after`]: when, which message, which recipient.
+pub type Cursor = (i64, i64, i64);
+
+/// Like [`due`], from behind a place in that order: page by page everything that is due. With the last place read; `None` when nothing was.
+pub async fn due_after(db: &Db, kind: Kind, now: i64, after: Cursor, limit: u32) -> Result<(Vec<Message>, Option<Cursor>), Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM queue_rcpt r JOIN queue_message m ON m.id = r.queue_id \
+         WHERE r.owner = ?1 AND r.state = ?2 AND r.kind = ?3 AND r.due <= ?4 AND (r.due, r.queue_id, r.n) > (?5, ?6, ?7) \
+         ORDER BY r.due, r.queue_id, r.n LIMIT ?8"
+    );
+    let arguments = [NODE.into(), State::Pending.code().into(), kind.code().into(), now.into(), after.0.into(), after.1.into(), after.2.into(), limit.into()];
+    let rows = db.query(&sql, &arguments).await?;
+    let last = rows.last().map(|row| (row.int(17), row.int(0), row.int(10)));
+    Ok((read(&rows), last))
+}
+
 /// When the next recipient is due after `now`, if any waits.
 pub async fn next_due(db: &Db, kind: Kind, now: i64) -> Result<Option<i64>, Error> {
     let sql = "SELECT CAST(MIN(due) AS BIGINT) FROM queue_rcpt WHERE owner = ?1 AND state = ?2 AND kind = ?3 AND due > ?4";

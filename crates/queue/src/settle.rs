@@ -33,6 +33,8 @@ pub struct Settle {
 pub struct Settled {
     /// The message was done with and its body lies in this spool file, to be discarded (else the sweeper does).
     pub discard: Option<Name>,
+    /// The message is gone with it.
+    pub removed: bool,
 }
 
 impl Step for Settle {
@@ -119,7 +121,7 @@ async fn finish(batch: &[&Settle], tx: &mut Tx) -> Result<Vec<Settled>, Failed> 
     let mut done = vec![Settled::default(); batch.len()];
     for (index, step) in batch.iter().enumerate().rev() {
         if let Some(name) = places.remove(&step.id.get()) {
-            done[index].discard = name;
+            done[index] = Settled { discard: name, removed: true };
         }
     }
     Ok(done)

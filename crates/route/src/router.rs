@@ -111,10 +111,10 @@ impl Router {
             Class::Hosted => self.hosted(address, trace).await,
             Class::Local => self.local(address, trace).await,
             class @ (Class::Relay | Class::Rest) => {
-                let hop = self.settings.relayhost.clone();
+                let hop = self.settings.hop(address);
                 trace.tell("remote", address, || match hop.is_empty() {
                     true => (format!("the MX of {}", address.domain()), "relayhost is empty".to_owned()),
-                    false => (hop.clone(), "relayhost names it".to_owned()),
+                    false => (hop.clone(), "relayhost or default_transport names it".to_owned()),
                 });
                 Ok(Next::Remote { hop, class })
             }

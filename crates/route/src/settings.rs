@@ -22,6 +22,8 @@ pub struct Settings {
     pub delimiter: String,
     /// `relayhost`, elements separated by commas; empty: the domain's own MX.
     pub relayhost: String,
+    /// `default_transport`
+    pub transport: String,
     /// `postmaster`: who gets mail to postmaster@ and abuse@; none: the first account.
     pub postmaster: Option<Address>,
     /// `append_at_myorigin`
@@ -41,6 +43,7 @@ impl Settings {
             relay: config.relay_domains().clone(),
             delimiter: config.text("recipient_delimiter").to_owned(),
             relayhost: config.list("relayhost").join(", "),
+            transport: config.text("default_transport").to_owned(),
             postmaster: None,
             append_origin: config.bool("append_at_myorigin"),
             append_domain: config.bool("append_dot_mydomain"),
@@ -48,6 +51,18 @@ impl Settings {
         let postmaster = config.text("postmaster");
         settings.postmaster = if postmaster.is_empty() { None } else { settings.complete(postmaster).ok() };
         settings
+    }
+
+    /// The next hop of an address elsewhere: hosts to be tried in their order; empty, the MX of its domain; or `error:TEXT`, `retry:TEXT`
+    /// where there is no way.
+    pub fn hop(&self, _address: &Address) -> String {
+        let (transport, hop) = self.transport.split_once(':').unwrap_or((&self.transport, ""));
+        match transport {
+            "" | "smtp" | "relay" if hop.is_empty() => self.relayhost.clone(),
+            "" | "smtp" | "relay" => hop.to_owned(),
+            "error" | "retry" => self.transport.clone(),
+            _ => format!("retry:4.3.0 mail transport unavailable: {transport}"),
+        }
     }
 
     /// An address as a local submission may write it: `user` gets `@$myorigin`, `user@host` gets `.$mydomain`, each if its

@@ -38,7 +38,7 @@ pub(crate) async fn judge(visit: &Visit, to: &ForwardPath, size: Option<u64>, pl
     may_send(visit, class, &address)?;
     let asked = mda::Recipient::new(address.clone());
     let expanded = mda::expand(service.router(), &asked).await.map_err(failed)?;
-    let deliveries = deliveries(expanded, asked, class, service.settings.outbound)?;
+    let deliveries = deliveries(expanded, asked, class)?;
     if places.saturating_add(deliveries.len()) > PLACES {
         return Err(Reply::fixed(452, Status(4, 5, 3), "Error: too many recipients"));
     }
@@ -102,14 +102,25 @@ fn may_send(visit: &Visit, class: Class, address: &Address) -> Result<(), Reply>
     Err(Reply::new(code, status, format!("<{address}>: {why}")))
 }
 
-fn deliveries(expanded: Expanded, recipient: mda::Recipient, class: Class, outbound: bool) -> Result<Vec<Delivery>, Reply> {
+/// A place that routes say nobody can be sent to (`error:5.3.2 TEXT`).
+fn no_way(delivery: &Delivery) -> Option<(Status, String)> {
+    let Destination::Remote { hop, .. } = &delivery.to else { return None };
+    let text = hop.strip_prefix("error:")?;
+    let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+    Some(match Status::parse(first).filter(|status| status.is_permanent()) {
+        Some(status) => (status, rest.to_owned()),
+        None => (Status(5, 0, 0), text.to_owned()),
+    })
+}
+
+fn deliveries(expanded: Expanded, recipient: mda::Recipient, class: Class) -> Result<Vec<Delivery>, Reply> {
     let address = recipient.address.clone();
     let rejected = |code, status, why: &str| Err(Reply::new(code, status, format!("<{address}>: Recipient address rejected: {why}")));
     match expanded {
-        Expanded::Deliveries(all) if !outbound && all.iter().any(|one| matches!(one.to, Destination::Remote { .. })) => {
-            rejected(550, Status(5, 3, 2), "this server does not send mail to other hosts yet")
-        }
-        Expanded::Deliveries(all) => Ok(all),
+        Expanded::Deliveries(all) => match all.iter().find_map(no_way) {
+            Some((status, why)) => rejected(550, status, &why),
+            None => Ok(all),
+        },
         // postmaster before there is an account: kept until there is one
         Expanded::Later(_) => Ok(vec![Delivery { to: Destination::Later { address }, recipient }]),
         Expanded::Unknown => {

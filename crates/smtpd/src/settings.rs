@@ -33,8 +33,6 @@ pub struct Settings {
     pub mynetworks: Networks,
     pub relay_restrictions: Vec<Restriction>,
     pub recipient_restrictions: Vec<Restriction>,
-    /// There is somebody who sends mail to other hosts; else recipients there are refused.
-    pub outbound: bool,
     /// What bounds the plan of a message.
     pub plan: mda::Limits,
     /// A message that went through more servers goes in a circle (`hopcount_limit`).
@@ -67,7 +65,6 @@ impl Settings {
             mynetworks: Networks::default(),
             relay_restrictions: vec![Restriction::PermitMynetworks, Restriction::PermitSaslAuthenticated, Restriction::RejectUnauthDestination],
             recipient_restrictions: Vec::new(),
-            outbound: false,
             plan: mda::Limits::default(),
             hops: 50,
             tls_in_received: false,

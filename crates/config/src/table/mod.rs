@@ -123,7 +123,6 @@ const LATER: &[(&str, &str)] = &[
     ("mail_owner", "the server does not change its user yet: start it as the user it is to run as"),
     ("mailbox_size_limit", "only accounts have quotas: posthouse user add --quota"),
     ("queue_run_delay", "what is due is tried when it is due"),
-    ("relayhost", "mail to other servers is not sent yet: such recipients are refused"),
     ("smtpd_starttls_timeout", "a handshake may take 60 seconds"),
     ("syslog_facility", "the log goes to maillog_file or stderr"),
     ("syslog_name", "the log goes to maillog_file or stderr"),

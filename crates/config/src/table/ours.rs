@@ -19,6 +19,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     p("config_directory", Kind::Text, "/etc/posthouse", "Where main.cf and certs/ are; given by -c or MAIL_CONFIG."),
     p("database_url", Kind::Text, "sqlite:$store_directory/posthouse.db", "The database: sqlite:FILE or postgres://…"),
     p("direct_recipient_limit", Kind::Int(0, 10_000), "50", "Local recipients delivered within the accepting commit; more go through the queue."),
+    p("dns_servers", Kind::List, "", "Whom to ask for names: address, address:port; empty: those of /etc/resolv.conf."),
     p("http_listen", Kind::Listen, "$inet_interfaces", "Where http listens (80 and 443)."),
     p("imap_listen", Kind::Listen, "$inet_interfaces", "Where imap listens (143)."),
     p("imaps_listen", Kind::Listen, "$inet_interfaces", "Where imaps listens (993)."),

@@ -25,7 +25,7 @@ pub struct Changeable {
     imap: Arc<ArcSwap<imapd::Imapd>>,
     pop3: Arc<ArcSwap<pop3d::Pop3d>>,
     caps: Vec<(&'static str, Caps)>,
-    runner: Option<(Arc<mda::Runner<Arc<Routing>>>, Arc<Routing>)>,
+    queue: Option<Queue>,
 }
 
 impl Changeable {
@@ -39,11 +39,19 @@ impl Changeable {
         for (service, caps) in &self.caps {
             caps.change_per_address(per_address(house, service));
         }
-        if let Some((runner, routing)) = &self.runner {
+        if let Some(Queue { runner, outbound, routing }) = &self.queue {
             routing.0.store(Arc::new(router(house)));
             runner.change(plan_limits(house));
+            outbound.change(outbound::Settings::of(&house.config));
         }
     }
+}
+
+/// Who tries what is queued: mailboxes here, hosts elsewhere.
+struct Queue {
+    runner: Arc<mda::Runner<Arc<Routing>>>,
+    outbound: Arc<outbound::Outbound<Arc<Routing>>>,
+    routing: Arc<Routing>,
 }
 
 /// Where addresses lead, by the configuration of this moment.
@@ -77,7 +85,7 @@ pub fn start(house: &House, doors: Vec<Listener>, auth: Auth, tls: Option<&TlsSe
         imap: Arc::new(ArcSwap::from_pointee(imapd)),
         pop3: Arc::new(ArcSwap::from_pointee(pop3d)),
         caps: Vec::new(),
-        runner: None,
+        queue: None,
     };
     for door in doors {
         let service = door.service();
@@ -120,8 +128,16 @@ pub fn start_housekeeping(house: &House, wanted: &dyn Fn(&str) -> bool, stopper:
     if wanted("queue") {
         let routing = Arc::new(Routing(ArcSwap::from_pointee(router(house))));
         let runner = mda::Runner::new(house.store.clone(), routing.clone(), plan_limits(house));
-        changeable.runner = Some((runner.clone(), routing));
-        let work = move |stop: Stop| runner.clone().run(async move { stop.requested().await });
+        let outbound = outbound::Outbound::new(house.store.clone(), routing.clone(), outbound::Settings::of(&house.config));
+        changeable.queue = Some(Queue { runner: runner.clone(), outbound: outbound.clone(), routing });
+        let work = move |stop: Stop| {
+            let stops = [stop.clone(), stop];
+            let [here, elsewhere] = stops.map(|stop| async move { stop.requested().await });
+            let (here, elsewhere) = (runner.clone().run(here), outbound.clone().run(elsewhere));
+            async move {
+                tokio::join!(here, elsewhere);
+            }
+        };
         tasks.push(tokio::spawn(Role::new(house, "queue")?.run(stopper.stop(), work)));
     }
     if wanted("upkeep") {

@@ -22,6 +22,8 @@ pub struct House {
     pub alice: AccountId,
     pub bob: AccountId,
     pub directory: TempDir,
+    /// `default_transport`
+    pub transport: &'static str,
     auth: Auth,
 }
 
@@ -53,7 +55,7 @@ impl House {
         let store = Store::new(fresh.db, bodies);
         store.add_domain("example.test").await.expect("a domain");
         let auth = Auth::new(store.clone(), AuthSettings { failure_delay: Duration::ZERO, ..AuthSettings::default() }).expect("auth");
-        House { store, alice: AccountId::new(0), bob: AccountId::new(0), directory, auth }
+        House { store, alice: AccountId::new(0), bob: AccountId::new(0), directory, transport: "smtp", auth }
     }
 
     pub fn settings(role: Role) -> Settings {
@@ -62,7 +64,7 @@ impl House {
 
     pub fn smtpd(&self, settings: Settings) -> Smtpd {
         let local = Domains::new(&[HOST], false).expect("domains");
-        let routes = route::Settings { hostname: HOST.into(), domain: "example.test".into(), origin: HOST.into(), local, delimiter: "+".into(), ..Default::default() };
+        let routes = route::Settings { hostname: HOST.into(), domain: "example.test".into(), origin: HOST.into(), local, delimiter: "+".into(), transport: self.transport.into(), ..Default::default() };
         Smtpd::new(self.store.clone(), Some(self.auth.clone()), Router::new(self.store.clone(), routes), settings)
     }
 

@@ -83,7 +83,6 @@ async fn what_is_refused_for_all_is_told_for_each() {
 async fn nothing_is_passed_on_whoever_asks() {
     let house = House::new().await;
     let mut settings = House::settings(Role::Lmtp);
-    settings.outbound = true;
     settings.mynetworks = config::networks::Networks::parse(&["127.0.0.0/8"]).expect("a network");
     let mut client = house.client_of(settings, "127.0.0.1:1").await;
     assert!(!client.say("LHLO c").await.contains("AUTH"));

@@ -80,11 +80,12 @@ async fn what_is_missing_is_added_and_what_is_secret_taken_out() {
 }
 
 #[tokio::test]
-async fn mail_for_elsewhere_is_refused_while_nobody_carries_it() {
-    let house = House::new().await;
+async fn mail_for_elsewhere_is_refused_where_there_is_no_way() {
+    let mut house = House::new().await;
+    house.transport = "error:5.3.2 nothing leaves this house";
     let mut client = house.submitter().await;
     client.says("MAIL FROM:<alice@example.test>", "250").await;
-    client.says("RCPT TO:<x@elsewhere.test>", "550 5.3.2 <x@elsewhere.test>: ").await;
+    client.says("RCPT TO:<x@elsewhere.test>", "550 5.3.2 <x@elsewhere.test>: Recipient address rejected: nothing leaves this house").await;
     client.says("RCPT TO:<bob@example.test>", "250").await;
 }
 

@@ -1,0 +1,32 @@
+//! What leaves the queue: mail to other hosts, and what becomes of mail that cannot be delivered. Start at `runner.rs`, then `delivery.rs`.
+//!
+//! ```text
+//!  queue ─due─► runner ─► schedule ─job─► delivery ─► resolve ─► dial, TLS, smtp::client ─► peer
+//!    ▲                                       └── Settle: each recipient by itself
+//!    └── bounce: failed recipients and late ones, a report a message, through the same Plan as any mail
+//! ```
+//!
+//! Implements RFC 5321 §5 (MX, with RFC 7505), §4.5.4 (sending strategy), §4.2 (what replies mean for whom), 3207 (opportunistic, RFC 7435),
+//! and reports in the format of RFC 3464 as Postfix writes them. A remote peer may get a message twice, never not at all: what it said is
+//! written down after it said so, and a crash between the two repeats what was in flight.
+//!
+//! Leaves out, so far: DANE, MTA-STS, client certificates, verified certificates, 8BITMIME down-grades (8-bit text goes as it is), SMTPUTF8,
+//! `smtp_fallback_relay`, happy eyeballs, rate delays.
+//!
+//! Limits: [`runner::SESSIONS`], [`runner::ACTIVE`], [`runner::SHARE`], and those of [`schedule::Limits`]. A message's octets are never all in memory,
+//! but for the part of it that a bounce returns.
+
+#![forbid(unsafe_code)]
+
+pub mod bounce;
+mod delivery;
+mod hop;
+mod log;
+pub mod resolve;
+pub mod runner;
+pub mod schedule;
+mod settings;
+
+pub use hop::{BadHop, Hop};
+pub use runner::Outbound;
+pub use settings::{Settings, TlsLevel};

@@ -1,0 +1,357 @@
+//! From a next hop to the hosts to try, in order — RFC 5321 §5, RFC 7505.
+//!
+//! Three answers are told apart everywhere: there is, there is not, and nobody knows now. Only the second bounces.
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RData};
+use mail::Status;
+use mda::status::Verdict;
+use rand::seq::SliceRandom;
+
+use crate::hop::Hop;
+use crate::settings::Settings;
+
+/// Records of one answer that are looked at: two hundred MX are somebody's joke.
+const RECORDS: usize = 100;
+/// For one query; with [`ATTEMPTS`] Postfix's usual ten seconds.
+const QUERY: Duration = Duration::from_secs(5);
+const ATTEMPTS: usize = 2;
+
+/// A host to try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    pub name: String,
+    pub address: SocketAddr,
+}
+
+/// Why a name gives nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// There is no such name.
+    NoDomain,
+    /// The name has no record of that kind.
+    NoData,
+    /// It could not be found out.
+    Unknown,
+}
+
+/// What is asked of the DNS; a trait, so that choosing hosts can be tested with a table.
+pub trait Names: Send + Sync {
+    /// Preferences and names, without trailing dots; a null MX is an empty name.
+    fn mx(&self, domain: &str) -> impl Future<Output = Result<Vec<(u16, String)>, Missing>> + Send;
+    /// All addresses of the kinds that are used.
+    fn addresses(&self, host: &str) -> impl Future<Output = Result<Vec<IpAddr>, Missing>> + Send;
+}
+
+/// The hosts for the first of `hops` that has any; else why the last has none.
+pub async fn hosts(names: &impl Names, hops: &[Hop], settings: &Settings) -> Result<Vec<Host>, Verdict> {
+    let mut why = Verdict::Failed(Status(5, 4, 4), "no next hop".into());
+    for hop in hops {
+        match of_hop(names, hop, settings).await {
+            Ok(hosts) => return Ok(hosts),
+            Err(verdict) => why = verdict,
+        }
+    }
+    Err(why)
+}
+
+async fn of_hop(names: &impl Names, hop: &Hop, settings: &Settings) -> Result<Vec<Host>, Verdict> {
+    let port = hop.port.unwrap_or(settings.port);
+    if let Some(address) = hop.literal {
+        let address = SocketAddr::new(address, port);
+        return match settings.is_own(address) {
+            true => Err(loops(hop)),
+            false => Ok(vec![Host { name: hop.host.clone(), address }]),
+        };
+    }
+    if hop.direct {
+        let addresses = names.addresses(&hop.host).await.map_err(|missing| not_found(&hop.host, "A", missing))?;
+        let found = addresses.into_iter().map(|ip| Host { name: hop.host.clone(), address: SocketAddr::new(ip, port) }).collect();
+        return chosen(hop, vec![found], settings);
+    }
+    let mut exchangers = match names.mx(&hop.host).await {
+        Ok(exchangers) => exchangers,
+        // the domain is its own exchanger (RFC 5321 §5.1), but only where nobody says otherwise
+        Err(Missing::NoData) => vec![(0, hop.host.clone())],
+        Err(missing) => return Err(not_found(&hop.host, "MX", missing)),
+    };
+    if matches!(&exchangers[..], [(_, name)] if name.is_empty()) {
+        return Err(Verdict::Failed(Status(5, 1, 0), format!("Domain {} does not accept mail (nullMX)", hop.host)));
+    }
+    exchangers.retain(|(_, name)| !name.is_empty()); // RFC 7505 §3: beside others it means nothing
+    let groups = by_preference(names, exchangers, port).await.map_err(|missing| not_found(&hop.host, "A", missing))?;
+    chosen(hop, groups, settings)
+}
+
+/// Hosts of one preference stand together. The last reason counts if nobody has an address; what is unknown counts before what is not.
+async fn by_preference(names: &impl Names, mut exchangers: Vec<(u16, String)>, port: u16) -> Result<Vec<Vec<Host>>, Missing> {
+    exchangers.sort_by_key(|(preference, _)| *preference);
+    let (mut groups, mut last, mut missing) = (Vec::<Vec<Host>>::new(), None, Missing::NoData);
+    for (preference, name) in exchangers.into_iter().take(RECORDS) {
+        let addresses = match names.addresses(&name).await {
+            Ok(addresses) => addresses,
+            Err(why) => {
+                missing = if missing == Missing::Unknown { missing } else { why };
+                continue;
+            }
+        };
+        if last != Some(preference) {
+            groups.push(Vec::new());
+            last = Some(preference);
+        }
+        if let Some(group) = groups.last_mut() {
+            group.extend(addresses.into_iter().map(|ip| Host { name: name.clone(), address: SocketAddr::new(ip, port) }));
+        }
+    }
+    if groups.is_empty() { Err(missing) } else { Ok(groups) }
+}
+
+/// Cuts off ourselves and whoever is less preferred, shuffles within a preference, lets both families be tried, and keeps the first few.
+fn chosen(hop: &Hop, groups: Vec<Vec<Host>>, settings: &Settings) -> Result<Vec<Host>, Verdict> {
+    let mut all = Vec::new();
+    for mut group in groups {
+        if group.iter().any(|host| settings.is_own(host.address)) {
+            break;
+        }
+        if settings.randomize {
+            group.shuffle(&mut rand::rng());
+        }
+        all.extend(alternating(group));
+    }
+    if all.is_empty() {
+        return Err(loops(hop));
+    }
+    if settings.address_limit > 0 {
+        all.truncate(settings.address_limit);
+    }
+    Ok(all)
+}
+
+/// IPv6 and IPv4 in turns, beginning with that of the first (`smtp_balance_inet_protocols`).
+fn alternating(group: Vec<Host>) -> Vec<Host> {
+    let first_is_v6 = group.first().is_some_and(|host| host.address.is_ipv6());
+    let (first, second): (Vec<Host>, Vec<Host>) = group.into_iter().partition(|host| host.address.is_ipv6() == first_is_v6);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut all = Vec::new();
+    loop {
+        match (first.next(), second.next()) {
+            (None, None) => return all,
+            (one, other) => all.extend(one.into_iter().chain(other)),
+        }
+    }
+}
+
+/// Mail for it would come back to us.
+fn loops(hop: &Hop) -> Verdict {
+    Verdict::Failed(Status(5, 4, 6), format!("mail for {} loops back to myself", hop.host))
+}
+
+/// In Postfix's words.
+fn not_found(name: &str, kind: &str, missing: Missing) -> Verdict {
+    let text = |why: &str| format!("Host or domain name not found. Name service error for name={name} type={kind}: {why}");
+    match missing {
+        Missing::NoDomain => Verdict::Failed(Status(5, 4, 4), text("Host not found")),
+        Missing::NoData => Verdict::Failed(Status(5, 4, 4), text("Host found but no data record of requested type")),
+        Missing::Unknown => Verdict::Deferred(Status(4, 4, 3), text("Host not found, try again")),
+    }
+}
+
+/// The DNS itself.
+pub struct Resolver {
+    inner: TokioResolver,
+    ipv4: bool,
+    ipv6: bool,
+}
+
+/// There is no way to ask.
+#[derive(Debug, thiserror::Error)]
+#[error("the resolver cannot be set up: {0}; look at /etc/resolv.conf, or set dns_servers")]
+pub struct NoResolver(String);
+
+impl Resolver {
+    /// Asks `dns_servers`, else those of `/etc/resolv.conf`. Within a runtime.
+    pub fn new(settings: &Settings) -> Result<Resolver, NoResolver> {
+        let fault = |error: NetError| NoResolver(error.to_string());
+        let mut builder = match settings.dns_servers.is_empty() {
+            true => TokioResolver::builder_tokio().map_err(fault)?,
+            false => {
+                let servers = settings.dns_servers.iter().map(|address| server(*address)).collect();
+                TokioResolver::builder_with_config(ResolverConfig::from_parts(None, Vec::new(), servers), TokioRuntimeProvider::default())
+            }
+        };
+        let options: &mut ResolverOpts = builder.options_mut();
+        options.timeout = QUERY;
+        options.attempts = ATTEMPTS;
+        Ok(Resolver { inner: builder.build().map_err(fault)?, ipv4: settings.ipv4, ipv6: settings.ipv6 })
+    }
+}
+
+fn server(address: SocketAddr) -> NameServerConfig {
+    let with_port = |mut connection: ConnectionConfig| {
+        connection.port = address.port();
+        connection
+    };
+    NameServerConfig::new(address.ip(), true, vec![with_port(ConnectionConfig::udp()), with_port(ConnectionConfig::tcp())])
+}
+
+impl Names for Resolver {
+    async fn mx(&self, domain: &str) -> Result<Vec<(u16, String)>, Missing> {
+        let lookup = self.inner.mx_lookup(absolute(domain)?).await.map_err(|error| missing(domain, &error))?;
+        let record = |data: &RData| match data {
+            RData::MX(mx) => Some((mx.preference, mx.exchange.to_ascii().trim_end_matches('.').to_ascii_lowercase())),
+            _ => None,
+        };
+        some(records(&lookup).filter_map(record).take(RECORDS).collect())
+    }
+
+    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Missing> {
+        let name = absolute(host)?;
+        let v6 = async { if self.ipv6 { self.inner.ipv6_lookup(name.clone()).await.map_err(|error| missing(host, &error)) } else { Err(Missing::NoData) } };
+        let v4 = async { if self.ipv4 { self.inner.ipv4_lookup(name.clone()).await.map_err(|error| missing(host, &error)) } else { Err(Missing::NoData) } };
+        let (v6, v4) = tokio::join!(v6, v4);
+        let address = |data: &RData| match data {
+            RData::A(a) => Some(IpAddr::V4(a.0)),
+            RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0).to_canonical()),
+            _ => None,
+        };
+        let found: Vec<IpAddr> = [&v6, &v4].into_iter().flatten().flat_map(records).filter_map(address).take(RECORDS).collect();
+        match (v6.err(), v4.err()) {
+            _ if !found.is_empty() => Ok(found),
+            (Some(Missing::Unknown), _) | (_, Some(Missing::Unknown)) => Err(Missing::Unknown),
+            (Some(Missing::NoDomain), _) | (_, Some(Missing::NoDomain)) => Err(Missing::NoDomain),
+            _ => Err(Missing::NoData),
+        }
+    }
+}
+
+fn records(lookup: &Lookup) -> impl Iterator<Item = &RData> {
+    lookup.answers().iter().map(|record| &record.data)
+}
+
+fn some<T>(found: Vec<T>) -> Result<Vec<T>, Missing> {
+    if found.is_empty() { Err(Missing::NoData) } else { Ok(found) }
+}
+
+/// Not to be completed by any search list.
+fn absolute(name: &str) -> Result<Name, Missing> {
+    Name::from_ascii(format!("{}.", name.trim_end_matches('.'))).map_err(|_| Missing::NoDomain)
+}
+
+fn missing(name: &str, error: &NetError) -> Missing {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) if none.response_code == ResponseCode::NXDomain => Missing::NoDomain,
+        NetError::Dns(DnsError::NoRecordsFound(none)) if none.response_code == ResponseCode::NoError => Missing::NoData,
+        other => {
+            tracing::debug!("{name}: {other}");
+            Missing::Unknown
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// `MX d` → `10 host`, `A host` → addresses; `?` is nobody knows, nothing is no such name.
+    struct Table(HashMap<String, &'static str>);
+
+    fn table(lines: &[(&str, &'static str)]) -> Table {
+        Table(lines.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect())
+    }
+
+    impl Table {
+        fn words(&self, key: String) -> Result<Vec<&str>, Missing> {
+            match self.0.get(&key) {
+                None => Err(Missing::NoDomain),
+                Some(&"") => Err(Missing::NoData),
+                Some(&"?") => Err(Missing::Unknown),
+                Some(words) => Ok(words.split(' ').collect()),
+            }
+        }
+    }
+
+    impl Names for Table {
+        async fn mx(&self, domain: &str) -> Result<Vec<(u16, String)>, Missing> {
+            let one = |word: &str| word.split_once('=').and_then(|(preference, name)| Some((preference.parse().ok()?, name.to_owned())));
+            Ok(self.words(format!("MX {domain}"))?.into_iter().filter_map(one).collect())
+        }
+
+        async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Missing> {
+            Ok(self.words(format!("A {host}"))?.into_iter().filter_map(|word| word.parse().ok()).collect())
+        }
+    }
+
+    async fn told(table: &Table, hop: &str) -> String {
+        let settings = Settings { own: vec!["192.0.2.99:25".parse().expect("an address")], randomize: false, ..Settings::default() };
+        match hosts(table, &Hop::list(hop).expect("hops"), &settings).await {
+            Ok(hosts) => hosts.iter().map(|host| format!("{}={}", host.name, host.address)).collect::<Vec<_>>().join(" "),
+            Err(Verdict::Deferred(status, text) | Verdict::Failed(status, text)) => format!("{status} {text}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn hosts_are_chosen() {
+        let table = table(&[
+            ("MX two.test", "20=b.test 10=a.test"),
+            ("A a.test", "192.0.2.1"),
+            ("A b.test", "192.0.2.2"),
+            ("A self.test", "192.0.2.99"),
+            ("MX bare.test", ""),
+            ("A bare.test", "192.0.2.5"),
+            ("MX null.test", "0="),
+            ("MX lost.test", "?"),
+            ("MX backup.test", "10=a.test 20=self.test 30=b.test"),
+            ("MX mine.test", "10=self.test 20=b.test"),
+            ("MX half.test", "10=gone.test 20=b.test"),
+            ("MX dead.test", "10=gone.test"),
+            ("MX slow.test", "10=gone.test 20=later.test"),
+            ("A later.test", "?"),
+            ("MX many.test", "10=many.test"),
+            ("A many.test", "192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4 192.0.2.6 192.0.2.7 192.0.2.8 2001:db8::1"),
+        ]);
+        let not_found = |name: &str, kind: &str, why: &str| format!("Host or domain name not found. Name service error for name={name} type={kind}: {why}");
+        for (hop, expected) in [
+            ("two.test", "a.test=192.0.2.1:25 b.test=192.0.2.2:25".to_owned()),
+            ("two.test:2525", "a.test=192.0.2.1:2525 b.test=192.0.2.2:2525".into()),
+            ("[a.test]:587", "a.test=192.0.2.1:587".into()),
+            ("[192.0.2.7]", "192.0.2.7=192.0.2.7:25".into()),
+            ("bare.test", "bare.test=192.0.2.5:25".into()),
+            ("null.test", "5.1.0 Domain null.test does not accept mail (nullMX)".into()),
+            ("nowhere.test", format!("5.4.4 {}", not_found("nowhere.test", "MX", "Host not found"))),
+            ("lost.test", format!("4.4.3 {}", not_found("lost.test", "MX", "Host not found, try again"))),
+            ("backup.test", "a.test=192.0.2.1:25".into()),
+            ("mine.test", "5.4.6 mail for mine.test loops back to myself".into()),
+            ("[192.0.2.99]", "5.4.6 mail for 192.0.2.99 loops back to myself".into()),
+            ("[192.0.2.99]:587", "192.0.2.99=192.0.2.99:587".into()),
+            ("half.test", "b.test=192.0.2.2:25".into()),
+            ("dead.test", format!("5.4.4 {}", not_found("dead.test", "A", "Host not found"))),
+            ("slow.test", format!("4.4.3 {}", not_found("slow.test", "A", "Host not found, try again"))),
+            ("many.test", "many.test=192.0.2.1:25 many.test=[2001:db8::1]:25 many.test=192.0.2.2:25 many.test=192.0.2.3:25 many.test=192.0.2.4:25".into()),
+            ("nowhere.test [a.test]", "a.test=192.0.2.1:25".into()),
+        ] {
+            assert_eq!(told(&table, hop).await, expected, "{hop}");
+        }
+    }
+
+    #[tokio::test]
+    async fn equals_are_shuffled() {
+        let table = table(&[("MX many.test", "10=a.test 10=b.test 10=c.test 10=d.test"), ("A a.test", "192.0.2.1"), ("A b.test", "192.0.2.2"), ("A c.test", "192.0.2.3"), ("A d.test", "192.0.2.4")]);
+        let mut first = std::collections::HashSet::new();
+        for _ in 0..1_000 {
+            let hosts = hosts(&table, &Hop::list("many.test").expect("a hop"), &Settings::default()).await.expect("hosts");
+            first.insert(hosts.first().expect("one").name.clone());
+        }
+        assert_eq!(first.len(), 4);
+    }
+}
