@@ -42,7 +42,7 @@ impl Log {
                 }
             }
         }
-        for (first, count) in runs(&self.vanished) {
+        for (first, count) in runs(self.vanished.iter().copied()) {
             out.push(VANISHED);
             put(&mut out, first.into());
             put(&mut out, count.into());
@@ -85,9 +85,9 @@ fn row(bytes: &mut &[u8]) -> Option<Row> {
 }
 
 /// Runs of consecutive UIDs: first and count.
-pub(crate) fn runs(uids: &[Uid]) -> Vec<(u32, u32)> {
+pub(crate) fn runs(uids: impl IntoIterator<Item = Uid>) -> Vec<(u32, u32)> {
     let mut runs: Vec<(u32, u32)> = Vec::new();
-    for uid in uids.iter().map(|uid| uid.get()) {
+    for uid in uids.into_iter().map(Uid::get) {
         match runs.last_mut() {
             Some((first, count)) if uid.checked_sub(*first) == Some(*count) => *count += 1,
             _ => runs.push((uid, 1)),
@@ -99,7 +99,7 @@ pub(crate) fn runs(uids: &[Uid]) -> Vec<(u32, u32)> {
 /// [`runs`] as rows of a statement: first and last.
 pub(crate) fn ranges(uids: &[Uid]) -> Vec<[db::Value; 2]> {
     let range = |(first, count): (u32, u32)| [first.into(), (i64::from(first) + i64::from(count) - 1).into()];
-    runs(uids).into_iter().map(range).collect()
+    runs(uids.iter().copied()).into_iter().map(range).collect()
 }
 
 fn put(out: &mut Vec<u8>, mut number: u64) {
@@ -168,6 +168,6 @@ mod tests {
     #[test]
     fn consecutive_uids_are_one_run() {
         let uids: Vec<Uid> = [1, 2, 3, 7, 9, 10].into_iter().filter_map(Uid::new).collect();
-        assert_eq!(runs(&uids), [(1, 3), (7, 1), (9, 2)]);
+        assert_eq!(runs(uids), [(1, 3), (7, 1), (9, 2)]);
     }
 }

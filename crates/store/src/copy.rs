@@ -41,10 +41,13 @@ impl Copy {
 }
 
 impl Store {
-    /// Commits a [`Copy`] alone, and makes the new files at once.
+    /// Commits a [`Copy`] alone. Makes the new files at once if they are few; those of many are the settler's, and whoever reads one
+    /// before makes it then.
     pub async fn copy(&self, account: AccountId, from: MailboxId, uids: Vec<Uid>, to: &MailboxName) -> Result<Copied, Error> {
         let copied = self.db().commit(Copy::new(self, account, from, uids, to.clone())).await?;
-        todo::link_now(self, account).await;
+        if copied.pairs.len() <= todo::LINKED_AT_ONCE {
+            todo::link_now(self, account).await;
+        }
         Ok(copied)
     }
 }
@@ -73,7 +76,15 @@ pub(crate) struct Source {
     pub(crate) row: Row,
     pub(crate) size: i64,
     placed: bool,
-    pub(crate) file: String,
+    file: String,
+    letters: String,
+}
+
+impl Source {
+    /// Its file, and under which flags to look for it first.
+    pub(crate) fn found_as(&self) -> String {
+        todo::found_as(&self.file, &self.letters)
+    }
 }
 
 impl Copy {
@@ -99,13 +110,13 @@ impl Copy {
 
     /// Those of the messages that are there, ascending.
     pub(crate) async fn sources(&self, tx: &mut Tx) -> Result<Vec<Source>, Error> {
-        let sql = "WITH v(f, l) AS (VALUES {rows}) SELECT p.uid, p.message_id, p.flags, p.modseq, m.size, m.place, p.file \
+        let sql = "WITH v(f, l) AS (VALUES {rows}) SELECT p.uid, p.message_id, p.flags, p.modseq, m.size, m.place, p.file, p.file_flags \
                    FROM v CROSS JOIN mailbox_message p JOIN message m ON m.account_id = p.account_id AND m.id = p.message_id \
                    WHERE p.account_id = ?1 AND p.mailbox_id = ?2 AND p.uid BETWEEN v.f AND v.l";
         let found = tx.rows_with(sql, &[self.account.into(), self.from.into()], &crate::change::ranges(&self.uids)).await?;
         let source = |found: &db::Row| -> Result<Source, Error> {
             let placed = found.opt_text(5).is_none();
-            Ok(Source { row: crate::view::row(found)?, size: found.int(4), placed, file: found.text(6).to_owned() })
+            Ok(Source { row: crate::view::row(found)?, size: found.int(4), placed, file: found.text(6).to_owned(), letters: letters(found.int(7)) })
         };
         let mut sources: Vec<Source> = found.iter().map(source).collect::<Result<_, _>>()?;
         sources.sort_unstable_by_key(|source| source.row.uid);
@@ -137,7 +148,7 @@ impl Copy {
             let file = self.file_name(source, uid, now)?;
             // A body that is not a file yet is placed wherever its message lies; a file gets a second name.
             if source.placed {
-                links.push((seq, todo::Op::Link, format!("{from_dir}/{}", source.file), format!("{}/{file}:2,{}", to.name.maildir_dir(), source.row.flags.maildir_letters())));
+                links.push((seq, todo::Op::Link, format!("{from_dir}/{}", source.found_as()), format!("{}/{file}:2,{}", to.name.maildir_dir(), source.row.flags.maildir_letters())));
             }
             rows.push(self.row(to, source, uid, seq, now, file));
             copies.push(Row { uid, modseq: ModSeq::new(seq.unsigned_abs()), ..source.row });
@@ -176,4 +187,33 @@ impl Copy {
 /// The flags a file's name can say.
 pub(crate) fn letters(flags: i64) -> String {
     Flags::from_bits(flags.unsigned_abs()).maildir_letters()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{MESSAGE, name, on_every_engine};
+
+    /// Second names of many are made after the answer; whoever reads before is not told that there is nothing, not even of the last.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_copies_cost_few_statements_and_can_be_read_before_they_are_files() {
+        on_every_engine(|world| async move {
+            let many = 1_250;
+            world.fill(many).await;
+            crate::settle::settle(&world.store).await.unwrap();
+            let inbox = world.mailbox("INBOX").await;
+            let uids: Vec<Uid> = (1..=many as u32).filter_map(Uid::new).collect();
+            let before = db::statements();
+            let copied = world.store.copy(world.alice, inbox, uids.clone(), &name("Archive")).await.unwrap();
+            let cost = db::statements() - before;
+            assert!(cost < 40, "{}: {cost} statements", world.engine);
+            // The sources go before the copies are files.
+            world.store.expunge(world.alice, inbox, uids, false).await.unwrap();
+            let (_, last) = copied.pairs[many - 1];
+            assert_eq!(world.read("Archive", last).await, MESSAGE, "{}", world.engine);
+            crate::settle::settle(&world.store).await.unwrap();
+            assert_eq!(world.read("Archive", copied.pairs[0].1).await, MESSAGE, "{}", world.engine);
+        })
+        .await;
+    }
 }

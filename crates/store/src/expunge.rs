@@ -83,9 +83,9 @@ impl Expunge {
         let kept: Vec<[Value; 5]> = rows.iter().map(kept).collect();
         tx.execute_rows("INSERT INTO expunged (account_id, mailbox_id, uid, flags, at) VALUES {rows}", &kept).await?;
         let uids: Vec<[Value; 1]> = rows.iter().map(|row| [row.uid.get().into()]).collect();
-        let sql = "DELETE FROM mailbox_message WHERE account_id = ?1 AND mailbox_id = ?2 AND uid IN (VALUES {rows}) RETURNING file";
+        let sql = "DELETE FROM mailbox_message WHERE account_id = ?1 AND mailbox_id = ?2 AND uid IN (VALUES {rows}) RETURNING file, file_flags";
         let gone = tx.rows_with(sql, &[self.account.into(), self.mailbox.into()], &uids).await?;
-        Ok(gone.iter().map(|row| row.text(0).to_owned()).collect())
+        Ok(gone.iter().map(|row| todo::found_as(row.text(0), &crate::copy::letters(row.int(1)))).collect())
     }
 
     /// Lowers the counters, forgets messages that lie nowhere any more, writes the log.

@@ -24,10 +24,12 @@ impl Move {
 }
 
 impl Store {
-    /// Commits a [`Move`] alone, and makes the new files at once.
+    /// Commits a [`Move`] alone; the new files are made as those of [`Store::copy`].
     pub async fn r#move(&self, account: AccountId, from: MailboxId, uids: Vec<Uid>, to: &MailboxName) -> Result<Copied, Error> {
         let moved = self.db().commit(Move::new(self, account, from, uids, to.clone())).await?;
-        todo::link_now(self, account).await;
+        if moved.pairs.len() <= todo::LINKED_AT_ONCE {
+            todo::link_now(self, account).await;
+        }
         Ok(moved)
     }
 }
@@ -77,7 +79,7 @@ impl Move {
         let uids: Vec<[Value; 1]> = sources.iter().map(|source| [source.row.uid.get().into()]).collect();
         let sql = "DELETE FROM mailbox_message WHERE account_id = ?1 AND mailbox_id = ?2 AND uid IN (VALUES {rows})";
         tx.execute_rows_with(sql, &[copy.account.into(), copy.from.into()], &uids).await?;
-        let remove = |(n, source): (usize, &Source)| (first + n as i64, todo::Op::RemoveFile, from.clone(), source.file.clone());
+        let remove = |(n, source): (usize, &Source)| (first + n as i64, todo::Op::RemoveFile, from.clone(), source.found_as());
         todo::insert(tx, copy.account, &sources.iter().enumerate().map(remove).collect::<Vec<_>>()).await
     }
 

@@ -273,17 +273,6 @@ mod tests {
         }
     }
 
-    async fn fill(world: &World, count: usize) {
-        for _ in 0..count.div_ceil(250) {
-            let mut steps = Vec::new();
-            let body = world.sealed(MESSAGE).await;
-            for _ in 0..250 {
-                steps.push(crate::Deposit::new(world.alice, name("INBOX"), body.clone(), mail::Date::new(0, 0)));
-            }
-            world.store.db().commit(steps).await.unwrap();
-        }
-    }
-
     async fn open(store: &Store, world: &World) -> Arc<View> {
         store.open(world.alice, &name("INBOX")).await.unwrap()
     }
@@ -295,7 +284,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_large_mailbox_is_opened_from_its_file_and_the_log() {
         on_every_engine(|world| async move {
-            fill(&world, LEAST).await;
+            world.fill(LEAST).await;
             let view = open(&world.store, &world).await;
             let path = file(&world).await;
             let first = Snapshot::unpack(&std::fs::read(&path).unwrap()).unwrap();
@@ -321,7 +310,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_file_that_is_not_of_this_mailbox_and_time_is_ignored_and_replaced() {
         on_every_engine(|world| async move {
-            fill(&world, LEAST).await;
+            world.fill(LEAST).await;
             let truth = open(&world.store, &world).await;
             let path = file(&world).await;
             let good = Snapshot::unpack(&std::fs::read(&path).unwrap()).unwrap();
@@ -355,7 +344,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn files_go_with_their_mailboxes_and_accounts() {
         on_every_engine(|world| async move {
-            fill(&world, LEAST).await;
+            world.fill(LEAST).await;
             open(&world.store, &world).await;
             let path = file(&world).await;
             let (stale, torn) = (path.with_file_name("12345"), path.with_file_name("1.tmp"));
@@ -375,7 +364,7 @@ mod tests {
     async fn measure_opening_a_hundred_thousand_messages() {
         let directory = tempfile::tempdir().unwrap();
         for world in crate::testing::worlds(directory.path()).await {
-            fill(&world, 100_000).await;
+            world.fill(100_000).await;
             let mut times = Vec::new();
             for _ in 0..4 {
                 let store = world.second().await;

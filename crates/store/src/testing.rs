@@ -101,6 +101,15 @@ impl World {
         self.store.db().commit(step).await.unwrap()
     }
 
+    /// Puts `count` messages, or some more, into the INBOX.
+    pub(crate) async fn fill(&self, count: usize) {
+        let body = self.sealed(MESSAGE).await;
+        for _ in 0..count.div_ceil(250) {
+            let step = || Deposit::new(self.alice, name("INBOX"), body.clone(), Date::new(0, 0));
+            self.store.db().commit((0..250).map(|_| step()).collect::<Vec<_>>()).await.unwrap();
+        }
+    }
+
     pub(crate) async fn mailbox(&self, mailbox: &str) -> MailboxId {
         self.store.mailbox(self.alice, &name(mailbox)).await.unwrap().unwrap().id
     }

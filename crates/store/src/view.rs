@@ -103,6 +103,20 @@ impl Store {
         let mut tx = self.db().read().await?;
         let mailbox = crate::mailbox::by_name(&mut tx, account, name).await?;
         let mailbox = mailbox.ok_or_else(|| Error::from(Refused::NoSuchMailbox(name.as_str().to_owned())))?;
+        self.view(tx, account, mailbox).await
+    }
+
+    /// The same of a mailbox by its id; None when it is gone.
+    pub(crate) async fn open_by_id(&self, account: AccountId, id: MailboxId) -> Result<Option<Arc<View>>, Error> {
+        let mut tx = self.db().read().await?;
+        match crate::mailbox::by_id(&mut tx, account, id).await? {
+            Some(mailbox) => self.view(tx, account, mailbox).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The view of `mailbox`, read in `tx` before.
+    async fn view(&self, mut tx: Tx, account: AccountId, mailbox: Mailbox) -> Result<Arc<View>, Error> {
         let now = seq(&mut tx, account).await?;
         let keywords = crate::keyword::load(&mut tx, account).await?;
         // A view that somebody loaded after our snapshot was taken shows more than we may tell of: it is of no use here.
@@ -211,7 +225,13 @@ async fn changes(tx: &mut Tx, account: AccountId, mailbox: MailboxId, since: Mod
 }
 
 /// Several transactions as one: the last flags of each message; what came and went is only gone.
-fn merge(logs: Vec<Log>) -> Log {
+fn merge(mut logs: Vec<Log>) -> Log {
+    // Most often there is one, which names each message once.
+    if logs.len() == 1
+        && let Some(only) = logs.pop_if(|only| only.vanished.is_empty() || (only.added.is_empty() && only.flagged.is_empty()))
+    {
+        return only;
+    }
     let mut added: HashMap<Uid, Row> = HashMap::new();
     let mut flagged: HashMap<Uid, Row> = HashMap::new();
     let mut vanished = Vec::new();
@@ -243,13 +263,26 @@ fn ascending(rows: HashMap<Uid, Row>) -> Vec<Row> {
 
 /// `rows` after `log`.
 fn apply(rows: &[Row], log: &Log) -> Vec<Row> {
-    let flagged: HashMap<Uid, Row> = log.flagged.iter().map(|row| (row.uid, *row)).collect();
-    let kept = rows.iter().filter(|row| log.vanished.binary_search(&row.uid).is_err());
-    let mut after: Vec<Row> = kept.map(|row| flagged.get(&row.uid).copied().unwrap_or(*row)).collect();
+    let mut after = Vec::with_capacity(rows.len() + log.added.len());
+    // All three ascend.
+    let (mut flagged, mut vanished) = (log.flagged.as_slice(), log.vanished.as_slice());
+    for row in rows {
+        vanished = from(vanished, row.uid, |uid| *uid);
+        flagged = from(flagged, row.uid, |row| row.uid);
+        if vanished.first() != Some(&row.uid) {
+            after.push(flagged.first().filter(|now| now.uid == row.uid).copied().unwrap_or(*row));
+        }
+    }
     // New messages have higher UIDs than all before them, but not than a message that the view already had.
     let last = after.last().map(|row| row.uid);
     after.extend(log.added.iter().filter(|row| last.is_none_or(|last| row.uid > last)));
     after
+}
+
+/// What of an ascending list is not below `uid`.
+fn from<T>(list: &[T], uid: Uid, of: impl Fn(&T) -> Uid) -> &[T] {
+    let below = list.iter().take_while(|item| of(item) < uid).count();
+    list.get(below..).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -73,6 +73,11 @@ pub(crate) async fn by_name(tx: &mut Tx, account: AccountId, name: &MailboxName)
     tx.query(&sql, &[account.into(), name.as_str().into()]).await?.first().map(mailbox).transpose()
 }
 
+pub(crate) async fn by_id(tx: &mut Tx, account: AccountId, id: MailboxId) -> Result<Option<Mailbox>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM mailbox WHERE account_id = ?1 AND id = ?2");
+    tx.query(&sql, &[account.into(), id.into()]).await?.first().map(mailbox).transpose()
+}
+
 /// Refused when the account may not have so many mailboxes more.
 async fn has_room(tx: &mut Tx, account: AccountId, more: usize) -> Result<(), Error> {
     let count = tx.query("SELECT COUNT(*) FROM mailbox WHERE account_id = ?1", &[account.into()]).await?;

@@ -11,20 +11,32 @@ use crate::{AccountId, Store, now_ms};
 /// A kind of work. The numbers stand in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
-    /// `dir`'s file `arg`.
+    /// `dir`'s file `arg` ([`found_as`]).
     RemoveFile = 1,
     /// `dir`.
     RemoveFolder = 2,
     /// `dir` to `arg`.
     RenameFolder = 3,
-    /// The file `dir` (folder/base) gets the second name `arg` (folder/base:2,letters).
+    /// The file `dir` (folder/base:2,letters, [`found_as`]) gets the second name `arg` (folder/base:2,letters).
     Link = 4,
 }
 
 /// Rows done at a time.
 const BATCH: i64 = 1000;
+/// Second names made before a copy is answered, at most: what is copied one by one is often read at once.
+pub(crate) const LINKED_AT_ONCE: usize = 64;
 /// What [`bodies::Folder::stamp`] says of a folder that is not there.
 const NOWHERE: &str = "-/-";
+
+/// A file as it is named in a row: the letters say where to look first, and are spared the reading of a whole folder when they are right.
+pub(crate) fn found_as(base: &str, letters: &str) -> String {
+    format!("{base}:2,{letters}")
+}
+
+/// Base and letters of [`found_as`]; rows of older stores have no letters.
+fn as_found(name: &str) -> (&str, &str) {
+    name.split_once(":2,").unwrap_or((name, ""))
+}
 
 pub(crate) async fn insert(tx: &mut Tx, account: AccountId, work: &[(i64, Op, String, String)]) -> Result<(), Error> {
     let now = now_ms();
@@ -43,33 +55,47 @@ pub(crate) async fn insert(tx: &mut Tx, account: AccountId, work: &[(i64, Op, St
 /// meanwhile it removes again.
 pub(crate) async fn link_now(store: &Store, account: AccountId) {
     let made = async {
-        let sql = "SELECT id, op, dir, arg FROM todo WHERE account_id = ?1 AND op IN (2, 3, 4) ORDER BY id LIMIT ?2";
-        let rows = store.db().query(sql, &[account.into(), BATCH.into()]).await?;
-        let mut there: HashMap<String, bool> = HashMap::new();
-        let (mut jobs, mut linked) = (Vec::new(), Vec::new());
-        for row in rows.iter().take_while(|row| row.int(1) == Op::Link as i64) {
-            let dir = row.text(3).rsplit_once('/').map_or("", |(dir, _)| dir);
-            let known = match there.get(dir) {
-                Some(known) => *known,
-                None => {
-                    let home = store.home(account).await?;
-                    let made = store.bodies().folder(&home, dir).map_err(engine)?.stamp().await.map_err(engine)? != NOWHERE;
-                    there.insert(dir.to_owned(), made);
-                    made
-                }
-            };
-            if known {
-                jobs.extend(job(store, account, row).await?);
-                linked.push(row.text(3).to_owned());
-            }
+        let mut after = i64::MIN;
+        while let Some(last) = link_some(store, account, after).await? {
+            after = last;
         }
-        flush(store, &mut jobs).await?;
-        unlink_forgotten(store, account, linked).await
+        Ok(())
     };
     // It stays in `todo` and is done by the settler.
     if let Err::<(), Error>(error) = made.await {
         tracing::warn!("linking files of account {account}: {error}; it is tried again");
     }
+}
+
+/// The second names of one batch, of rows behind `after`; gives the last row's id if there may be more.
+async fn link_some(store: &Store, account: AccountId, after: i64) -> Result<Option<i64>, Error> {
+    let sql = "SELECT id, op, dir, arg FROM todo WHERE account_id = ?1 AND id > ?3 AND op IN (2, 3, 4) ORDER BY id LIMIT ?2";
+    let mut rows = store.db().query(sql, &[account.into(), BATCH.into(), after.into()]).await?;
+    let whole = rows.len() as i64 == BATCH;
+    let links = rows.iter().take_while(|row| row.int(1) == Op::Link as i64).count();
+    let more = whole && links == rows.len();
+    rows.truncate(links);
+    let mut there: HashMap<String, bool> = HashMap::new();
+    let (mut jobs, mut linked) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let dir = row.text(3).rsplit_once('/').map_or("", |(dir, _)| dir);
+        let known = match there.get(dir) {
+            Some(known) => *known,
+            None => {
+                let home = store.home(account).await?;
+                let made = store.bodies().folder(&home, dir).map_err(engine)?.stamp().await.map_err(engine)? != NOWHERE;
+                there.insert(dir.to_owned(), made);
+                made
+            }
+        };
+        if known {
+            jobs.extend(job(store, account, row).await?);
+            linked.push(row.text(3).to_owned());
+        }
+    }
+    flush(store, &mut jobs).await?;
+    unlink_forgotten(store, account, linked).await?;
+    Ok(rows.last().filter(|_| more).map(|row| row.int(0)))
 }
 
 /// Removes second names whose messages are gone: the settler may have been past their removal already when they were made. A name is never
@@ -201,14 +227,16 @@ async fn job(store: &Store, account: AccountId, row: &db::Row) -> Result<Option<
     let home = store.home(account).await?;
     let folder = |dir: &str| store.bodies().folder(&home, dir).map_err(engine);
     if row.int(1) == Op::RemoveFile as i64 {
-        return Ok(Some(Job::Remove(folder(row.text(2))?.file(row.text(3), ""))));
+        let (base, letters) = as_found(row.text(3));
+        return Ok(Some(Job::Remove(folder(row.text(2))?.file(base, letters))));
     }
     let (Some((from, base)), Some((to, name))) = (row.text(2).rsplit_once('/'), row.text(3).rsplit_once('/')) else {
         return Err(Error::Broken(format!("todo {}: {:?} in the database", row.int(0), row.text(2))));
     };
-    let (name, letters) = name.split_once(":2,").unwrap_or((name, ""));
+    let (base, found) = as_found(base);
+    let (name, letters) = as_found(name);
     let name = bodies::FileName::parse(name).ok_or_else(|| Error::Broken(format!("todo {}: a bad file name", row.int(0))))?;
-    Ok(Some(Job::Link { file: folder(from)?.file(base, ""), to: folder(to)?, name, letters: letters.to_owned() }))
+    Ok(Some(Job::Link { file: folder(from)?.file(base, found), to: folder(to)?, name, letters: letters.to_owned() }))
 }
 
 /// These rows are done and durable.
