@@ -61,7 +61,7 @@ where
 {
     let Peer { remote, service, .. } = connection.peer;
     let tls = setup.tls.map(End::Server);
-    let ended = match Session::begin(connection, tls, setup.implicit, setup.limits, setup.stop).await {
+    let ended = match Box::pin(Session::begin(connection, tls, setup.implicit, setup.limits, setup.stop)).await {
         Ok(session) => {
             let dialogue = (shared.0)(session.peer());
             session.run(dialogue, &shared.1).await

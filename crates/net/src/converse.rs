@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use std::any::Any;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -90,7 +90,7 @@ where
     H: FnOnce(Conversation<D>) -> F,
     F: Future,
 {
-    let session = Session::begin(connection, setup.tls.map(End::Server), setup.implicit, setup.limits, setup.stop).await?;
+    let session = Box::pin(Session::begin(connection, setup.tls.map(End::Server), setup.implicit, setup.limits, setup.stop)).await?;
     session.run(dialogue, handler).await
 }
 
@@ -105,7 +105,7 @@ where
     H: FnOnce(Conversation<D>) -> F,
     F: Future,
 {
-    let session = Session::begin(connection, call.tls.map(End::Client), call.implicit, call.limits, call.stop).await?;
+    let session = Box::pin(Session::begin(connection, call.tls.map(End::Client), call.implicit, call.limits, call.stop)).await?;
     session.run(dialogue, handler).await
 }
 
@@ -154,22 +154,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         &self.peer
     }
 
-    /// Pumps until both the handler and the connection have ended.
-    pub(crate) async fn run<D, H, F>(self, dialogue: D, handler: H) -> Result<F::Output, Broken>
+    /// Pumps until both the handler and the connection have ended. A session waits here for hours, so what it is made of lies in boxes
+    /// of its own: a future that takes a value and then moves it has room for it twice.
+    pub(crate) fn run<D, H, F>(self, dialogue: D, handler: H) -> impl Future<Output = Result<F::Output, Broken>>
     where
         D: Dialogue,
         H: FnOnce(Conversation<D>) -> F,
         F: Future,
     {
-        let stop = self.stop;
         let exchange = Arc::new(Exchange::new(self.info));
-        let conversation = Conversation::new(exchange.clone(), Arc::new(self.peer), stop.clone());
-        let mut pump = Pump::new(self.wire, dialogue, exchange, self.end, self.limits);
-        let mut handler = pin!(AssertUnwindSafe(async move { handler(conversation).await }).catch_unwind());
+        let conversation = Conversation::new(exchange.clone(), Arc::new(self.peer), self.stop.clone());
+        let pump = Box::new(Pump::new(self.wire, dialogue, exchange, self.end, self.limits));
+        let handler = Box::pin(AssertUnwindSafe(async move { handler(conversation).await }).catch_unwind());
+        Session::<S>::pumped(pump, handler, self.stop)
+    }
+
+    async fn pumped<D, F, T>(mut pump: Box<Pump<S, D>>, mut handler: Pin<Box<F>>, stop: Stop) -> Result<T, Broken>
+    where
+        D: Dialogue,
+        F: Future<Output = Result<T, Box<dyn Any + Send>>>,
+    {
         let mut outcome = None;
         let mut requested = pin!(stop.requested());
-        let mut overdue = pin!(stop.overdue());
-        let mut stopping = false;
+        let mut overdue = None;
         poll_fn(|cx| {
             loop {
                 if outcome.is_none()
@@ -183,7 +190,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         }
                     }
                 }
-                match pump.poll(cx, stopping) {
+                match pump.poll(cx, overdue.is_some()) {
                     Poll::Ready(false) => continue,
                     Poll::Ready(true) => {
                         if let Some(outcome) = outcome.take() {
@@ -192,16 +199,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     }
                     Poll::Pending => {}
                 }
-                if !stopping {
-                    if requested.as_mut().poll(cx).is_pending() {
-                        return Poll::Pending;
+                match &mut overdue {
+                    None => {
+                        if requested.as_mut().poll(cx).is_pending() {
+                            return Poll::Pending;
+                        }
+                        overdue = Some(Box::pin(stop.overdue()));
                     }
-                    stopping = true;
-                } else {
-                    return match overdue.as_mut().poll(cx) {
-                        Poll::Ready(()) => Poll::Ready(outcome.take().unwrap_or(Err(Broken::Cut))),
-                        Poll::Pending => Poll::Pending,
-                    };
+                    Some(overdue) => {
+                        return match overdue.as_mut().poll(cx) {
+                            Poll::Ready(()) => Poll::Ready(outcome.take().unwrap_or(Err(Broken::Cut))),
+                            Poll::Pending => Poll::Pending,
+                        };
+                    }
                 }
             }
         })

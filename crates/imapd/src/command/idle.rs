@@ -11,11 +11,11 @@ use crate::halt::{Halt, Outcome};
 use crate::selected::Fate;
 use crate::session::{Reader, interrupted};
 
-pub(super) async fn idle(reader: &mut Reader) -> Outcome {
+pub(crate) async fn idle(reader: &mut Reader) -> Outcome {
     // Listen first, then look: nothing falls between.
     let mut watch = reader.store().watch(reader.account());
     reader.talk.answer(Answer::Go(Response::Continue("idling".into()))).await?;
-    news(reader).await?;
+    Box::pin(news(reader)).await?;
     let settings = reader.imapd.settings();
     let (mut silence, mut look) = (every(settings.still_here), every(settings.look));
     loop {
@@ -30,7 +30,7 @@ pub(super) async fn idle(reader: &mut Reader) -> Outcome {
         };
         if !look_now {
             reader.talk.say(Condition::ok(None, "Still here")).await?;
-        } else if news(reader).await? {
+        } else if Box::pin(news(reader)).await? {
             silence.reset();
         }
     }
@@ -42,7 +42,7 @@ fn every(period: Duration) -> Interval {
     interval
 }
 
-/// Tells what happened, if anything did.
+/// Tells what happened, if anything did. Boxed by who asks: it looks into the store, and a session in IDLE hardly ever does.
 async fn news(reader: &mut Reader) -> Result<bool, Halt> {
     let (store, account) = (reader.store(), reader.account());
     let Some(selected) = &mut reader.selected else { return Ok(false) };

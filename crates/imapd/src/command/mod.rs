@@ -12,7 +12,7 @@ mod enable;
 mod expunge;
 pub(crate) mod fetch;
 mod id;
-mod idle;
+pub(crate) mod idle;
 mod list;
 pub(crate) mod login;
 mod logout;

@@ -129,3 +129,18 @@ fn places_are_read_and_printed() {
         assert!(text.parse::<At>().is_err(), "{text}");
     }
 }
+
+/// A task is one allocation for all it may ever do: what talks, the loop, the handshake. They lie in boxes, so that none is there twice or too early.
+#[tokio::test]
+async fn the_task_of_a_session_is_small_whatever_its_handler_needs() {
+    const TASK: usize = 2 << 10;
+    let (_client, server) = tokio::io::duplex(64);
+    let handler = |talk| async move {
+        let large = [1_u8; 64 << 10];
+        let said = daemon(talk).await;
+        (large.len(), said)
+    };
+    let task = net::converse(over(server), Toy::now(), setup(net::Stop::never()), handler);
+    let size = size_of_val(&task);
+    assert!(size <= TASK, "{size}");
+}
