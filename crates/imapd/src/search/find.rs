@@ -21,12 +21,18 @@ use crate::talk::Talk;
 /// The sequence numbers of the messages found, ascending. Four looks: at what the view says; at what is kept ready of headers;
 /// at what is kept of texts; at rows, headers and bodies of what is still undecided.
 pub(crate) async fn find(query: Query, store: &Store, account: AccountId, selected: &Selected, talk: &mut Talk, patience: &mut Patience) -> Result<Vec<u32>, Halt> {
+    if let Some(query) = query.of_flags() {
+        let all = selected.view.all();
+        let found = selected.view.messages(&all).filter(|(_, message)| query.finds(message.flags));
+        return Ok(found.map(|(seq, _)| seq).collect());
+    }
     let query = Arc::new(query);
+    let turn = query.turn();
     let mut verdicts: Vec<Option<bool>> = Vec::with_capacity(selected.view.count() as usize);
     let all = selected.view.all();
     for (seq, message) in selected.view.messages(&all) {
         verdicts.push(query.judge(&Facts::of(seq, message)));
-        breathe(&verdicts, talk, patience).await?;
+        breathe(&verdicts, turn, talk, patience).await?;
     }
     let open = verdicts.iter().filter(|verdict| verdict.is_none()).count();
     let keys = match query.wants_known() && open > known::FEW {
@@ -38,7 +44,7 @@ pub(crate) async fn find(query: Query, store: &Store, account: AccountId, select
         for ((seq, message), verdict) in selected.view.messages(&all).zip(&verdicts) {
             let facts = || Facts { known: Known::of(keys, message.uid), ..Facts::of(seq, message) };
             judged.push(verdict.or_else(|| query.judge(&facts())));
-            breathe(&judged, talk, patience).await?;
+            breathe(&judged, turn, talk, patience).await?;
         }
         verdicts = judged;
     }
@@ -76,9 +82,9 @@ pub(crate) async fn find(query: Query, store: &Store, account: AccountId, select
     Ok(verdicts.iter().zip(1u32..).filter(|(verdict, _)| **verdict == Some(true)).map(|(_, seq)| seq).collect())
 }
 
-/// After so many messages others have their turn, however many keys each was judged by.
-async fn breathe(done: &[Option<bool>], talk: &mut Talk, patience: &mut Patience) -> Result<(), Halt> {
-    if done.len() % ROWS == 0 {
+/// After so many messages others have their turn.
+async fn breathe(done: &[Option<bool>], turn: usize, talk: &mut Talk, patience: &mut Patience) -> Result<(), Halt> {
+    if done.len() % turn == 0 {
         tokio::task::yield_now().await;
         patience.still_there(talk).await?;
     }

@@ -32,6 +32,40 @@ pub(crate) struct Query {
     test: Test,
     /// Every string looked for in bodies, folded; tests name them by index.
     needles: Vec<Vec<u8>>,
+    /// Tests in all.
+    tests: usize,
+}
+
+/// Tests between two turns of others: some 0.1 ms.
+const TESTS: usize = 1 << 14;
+
+/// A query of flags alone: those a message must have, and those it must not.
+#[derive(Clone, Copy, Default, Debug, PartialEq)]
+pub(crate) struct OfFlags {
+    with: Flags,
+    without: Flags,
+}
+
+impl OfFlags {
+    fn of(test: &Test) -> Option<OfFlags> {
+        match test {
+            Test::Known(true) => Some(OfFlags::default()),
+            Test::Flag(flag) => Some(OfFlags { with: *flag, without: Flags::EMPTY }),
+            Test::Not(test) => match **test {
+                Test::Flag(flag) if flag.bits().is_power_of_two() => Some(OfFlags { with: Flags::EMPTY, without: flag }),
+                _ => None,
+            },
+            Test::All(tests) => tests.iter().try_fold(OfFlags::default(), |all, test| {
+                let one = OfFlags::of(test)?;
+                Some(OfFlags { with: all.with | one.with, without: all.without | one.without })
+            }),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn finds(self, flags: Flags) -> bool {
+        flags.contains(self.with) && flags.bits() & self.without.bits() == 0
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -100,9 +134,19 @@ impl<'f> Facts<'f> {
 impl Query {
     /// Sets are resolved in the numbering the client knows; a number it can't know is BAD.
     pub(crate) fn new(key: &Key, selected: &Selected) -> Result<Query, Halt> {
-        let mut making = Making { selected, now: now(), needles: Vec::new() };
+        let mut making = Making { selected, now: now(), needles: Vec::new(), tests: 0 };
         let test = making.test(key)?;
-        Ok(Query { test, needles: making.needles })
+        Ok(Query { test, needles: making.needles, tests: making.tests })
+    }
+
+    /// The query, if it is of flags alone.
+    pub(crate) fn of_flags(&self) -> Option<OfFlags> {
+        OfFlags::of(&self.test)
+    }
+
+    /// Messages to judge before others have their turn, however many keys each is judged by.
+    pub(crate) fn turn(&self) -> usize {
+        (TESTS / self.tests.max(1)).max(1)
     }
 
     /// `None`: more facts are needed.
@@ -137,11 +181,13 @@ struct Making<'s> {
     /// The moment that OLDER and YOUNGER count from, one for all messages.
     now: i64,
     needles: Vec<Vec<u8>>,
+    tests: usize,
 }
 
 impl Making<'_> {
     fn test(&mut self, key: &Key) -> Result<Test, Halt> {
         let (selected, now) = (self.selected, self.now);
+        self.tests += 1;
         Ok(match key {
             Key::All => Test::Known(true),
             Key::And(keys) => Test::All(keys.iter().map(|key| self.test(key)).collect::<Result<_, _>>()?),
@@ -387,6 +433,9 @@ mod tests {
             let flags = if seen { Flags::SEEN } else { Flags::EMPTY };
             let message = Message::new(Uid::FIRST, flags, ModSeq::ZERO, recent);
             let truth = plainly(&test, &message, &bodies);
+            if let Some(query) = OfFlags::of(&test) {
+                prop_assert_eq!(query.finds(flags), truth);
+            }
             let mut facts = Facts::of(1, &message);
             if let Some(early) = judge(&test, &facts) {
                 prop_assert_eq!(early, truth);
