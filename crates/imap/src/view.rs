@@ -7,7 +7,7 @@
 //!
 //! What a SEARCH saved (`$`, RFC 5182) is a mark on the message, so it lasts as long as that: whatever number it comes to have.
 //!
-//! Memory: 32 octets a message. Resolving a set and telling walk arrays; nothing is allocated for each message.
+//! Memory: 32 octets a message, shared by the sessions that were told the same at SELECT ([`Told`]) until one hears of a change. Resolving a set and telling walk arrays; nothing is allocated for each message.
 
 use crate::flags::FlagNames;
 use crate::response::{FetchItem, FetchLine, FlagList, Response};
@@ -21,8 +21,8 @@ mod missing;
 pub use missing::MatchData;
 
 pub struct View {
-    /// What the client was told, ascending by UID: the index is the sequence number less one.
-    told: Vec<Message>,
+    /// What the client was told, ascending by UID: the index is the sequence number less one. Copied when it first changes.
+    told: Arc<Vec<Message>>,
     /// What it wasn't told of yet, ascending; all above the last of `told`.
     arrived: Vec<Message>,
     names: Arc<FlagNames>,
@@ -30,8 +30,36 @@ pub struct View {
     gone: usize,
     /// Whether any of `told` may have flags to report.
     flagged: bool,
+    /// How many of `told` are `\Recent`.
+    recent: u32,
     /// The number in the last RECENT line.
     recent_told: u32,
+    /// As it was at SELECT.
+    first_unseen: Option<u32>,
+}
+
+/// A mailbox as SELECT tells it: made once for all sessions that are told the same.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    messages: Arc<Vec<Message>>,
+    recent: u32,
+    first_unseen: Option<u32>,
+}
+
+impl Told {
+    pub fn new(messages: impl IntoIterator<Item = Message>) -> Told {
+        let mut messages: Vec<Message> = messages.into_iter().collect();
+        if !messages.is_sorted_by(|a, b| a.uid < b.uid) {
+            messages.sort_by_key(|message| message.uid);
+            messages.dedup_by_key(|message| message.uid);
+        }
+        let first_unseen = messages.iter().position(|message| !message.flags.contains(Flags::SEEN)).map(|index| index as u32 + 1);
+        Told { recent: recent_of(&messages), first_unseen, messages: Arc::new(messages) }
+    }
+}
+
+fn recent_of(messages: &[Message]) -> u32 {
+    messages.iter().filter(|message| message.recent).count() as u32
 }
 
 /// A message as this session sees it.
@@ -146,14 +174,13 @@ impl Chosen {
 impl View {
     /// At SELECT: the client is being told all of it, so [`View::count`] and [`View::recent`] go into the answer.
     pub fn new(messages: impl IntoIterator<Item = Message>, names: Arc<FlagNames>) -> Self {
-        let mut told: Vec<Message> = messages.into_iter().collect();
-        if !told.is_sorted_by(|a, b| a.uid < b.uid) {
-            told.sort_by_key(|message| message.uid);
-            told.dedup_by_key(|message| message.uid);
-        }
-        let mut view = View { told, arrived: Vec::new(), names, gone: 0, flagged: false, recent_told: 0 };
-        view.recent_told = view.recent();
-        view
+        View::of(&Told::new(messages), names)
+    }
+
+    /// The same of what other sessions were told too.
+    pub fn of(told: &Told, names: Arc<FlagNames>) -> Self {
+        let &Told { ref messages, recent, first_unseen } = told;
+        View { told: messages.clone(), arrived: Vec::new(), names, gone: 0, flagged: false, recent, recent_told: recent, first_unseen }
     }
 
     /// How many messages the client knows of: its highest sequence number.
@@ -162,13 +189,12 @@ impl View {
     }
 
     pub fn recent(&self) -> u32 {
-        self.told.iter().filter(|message| message.recent).count() as u32
+        self.recent
     }
 
-    /// For `[UNSEEN n]` of SELECT.
+    /// For `[UNSEEN n]` of SELECT: as it was then.
     pub fn first_unseen(&self) -> Option<u32> {
-        let index = self.told.iter().position(|message| !message.flags.contains(Flags::SEEN))?;
-        Some(index as u32 + 1)
+        self.first_unseen
     }
 
     pub fn names(&self) -> &Arc<FlagNames> {
@@ -186,6 +212,12 @@ impl View {
 
     pub fn seq_of(&self, uid: Uid) -> Option<u32> {
         self.index_of(uid).map(|index| index as u32 + 1)
+    }
+
+    /// To change it, which takes a copy where it is shared.
+    fn message_mut(&mut self, uid: Uid) -> Option<&mut Message> {
+        let index = self.index_of(uid)?;
+        Arc::make_mut(&mut self.told).get_mut(index)
     }
 
     fn index_of(&self, uid: Uid) -> Option<usize> {
@@ -225,9 +257,13 @@ impl View {
 
     /// From now on `$` means the messages of these sequence numbers.
     pub fn save(&mut self, numbers: &[u32]) {
-        self.told.iter_mut().for_each(|message| message.saved = false);
+        if numbers.is_empty() && !self.told.iter().any(|message| message.saved) {
+            return; // nothing to copy it for
+        }
+        let told = Arc::make_mut(&mut self.told);
+        told.iter_mut().for_each(|message| message.saved = false);
         for &number in numbers {
-            if let Some(message) = (number as usize).checked_sub(1).and_then(|index| self.told.get_mut(index)) {
+            if let Some(message) = (number as usize).checked_sub(1).and_then(|index| told.get_mut(index)) {
                 message.saved = true;
             }
         }
@@ -320,7 +356,7 @@ impl View {
     }
 
     fn note_flags(&mut self, Flagged { uid, flags, modseq }: Flagged) {
-        if let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index)) {
+        if let Some(message) = self.message_mut(uid) {
             (message.flags, message.modseq) = (flags, modseq);
             self.flagged |= message.flags != message.told;
         } else if let Ok(at) = self.arrived.binary_search_by_key(&uid, |message| message.uid)
@@ -333,7 +369,7 @@ impl View {
     fn note_vanished(&mut self, mut vanished: Vec<Uid>) {
         vanished.sort_unstable();
         for &uid in &vanished {
-            if let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index))
+            if let Some(message) = self.message_mut(uid)
                 && !message.gone
             {
                 message.gone = true;
@@ -349,7 +385,7 @@ impl View {
     /// meanwhile is told of them (E-05, E-06).
     pub fn stored(&mut self, rows: &[Flagged], change: impl Fn(Flags) -> Flags, report: Report) {
         for &Flagged { uid, flags, modseq } in rows {
-            let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index)) else { continue };
+            let Some(message) = self.message_mut(uid) else { continue };
             (message.flags, message.modseq) = (flags, modseq);
             message.report = message.report.max(report);
             if report != Report::Flags {
@@ -362,7 +398,7 @@ impl View {
     /// The flags of these are told, whether or not the client knows them.
     pub fn report(&mut self, uids: &[Uid]) {
         for &uid in uids {
-            if let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index)) {
+            if let Some(message) = self.message_mut(uid) {
                 message.report = Report::Flags;
                 self.flagged = true;
             }
@@ -371,7 +407,7 @@ impl View {
 
     /// The handler showed a message's flags in a FETCH of its own.
     pub fn shown(&mut self, uid: Uid) {
-        if let Some(message) = self.index_of(uid).and_then(|index| self.told.get_mut(index)) {
+        if let Some(message) = self.message_mut(uid) {
             message.told = message.flags;
             message.report = Report::Nothing;
         }
@@ -395,7 +431,8 @@ impl View {
             self.tell_gone(form, &mut lines);
         }
         if !self.arrived.is_empty() {
-            self.told.append(&mut self.arrived);
+            self.recent += recent_of(&self.arrived);
+            Arc::make_mut(&mut self.told).append(&mut self.arrived);
             lines.push(Response::Exists(self.count()));
         }
         let exists_told = matches!(lines.last(), Some(Response::Exists(_)));
@@ -423,12 +460,13 @@ impl View {
             true => lines.extend(missing::vanished(false, gone.map(|(_, message)| message.uid.get()..=message.uid.get()))),
             false => lines.extend(gone.rev().map(|(index, _)| Response::Expunge(index as u32 + 1))),
         }
-        self.told.retain(|message| !message.gone);
+        Arc::make_mut(&mut self.told).retain(|message| !message.gone);
+        self.recent = recent_of(&self.told);
         self.gone = 0;
     }
 
     fn tell_flags(&mut self, form: Form, lines: &mut Vec<Response>) {
-        for (message, seq) in self.told.iter_mut().zip(1u32..) {
+        for (message, seq) in Arc::make_mut(&mut self.told).iter_mut().zip(1u32..) {
             if !message.unreported() {
                 continue;
             }

@@ -63,13 +63,22 @@ pub(crate) enum Fate {
 impl Selected {
     /// From the store's view; the UIDs of `recent` are \Recent to this session, and so is what comes later if it `claims` that.
     pub(crate) fn new(opened: &store::View, recent: Range<u64>, read_only: bool, claims: bool) -> Selected {
-        let message = |row: &Row| view::Message::new(row.uid, row.flags, row.modseq, recent.contains(&row.uid.get().into()));
+        let told = |rows: &[Row]| {
+            let message = |row: &Row| view::Message::new(row.uid, row.flags, row.modseq, recent.contains(&row.uid.get().into()));
+            view::Told::new(rows.iter().map(message))
+        };
+        let last = opened.rows.last().map_or(0, |row| row.uid.get().into());
+        // Where none is \Recent to it, this session is told what all are told.
+        let view = match recent.is_empty() || recent.start > last {
+            true => View::of(&opened.derived(told), flag_names::of(&opened.keywords)),
+            false => View::of(&told(&opened.rows), flag_names::of(&opened.keywords)),
+        };
         Selected {
             id: opened.mailbox.id,
             uidvalidity: opened.mailbox.uidvalidity,
             read_only,
             claims,
-            view: View::new(opened.rows.iter().map(message), flag_names::of(&opened.keywords)),
+            view,
             known: opened.modseq,
             highest: opened.mailbox.highest,
             told: opened.mailbox.highest,
@@ -98,6 +107,9 @@ impl Selected {
 
     /// Takes in what happened since the last time, from whoever did it. Nothing is told yet.
     pub(crate) async fn catch_up(&mut self, store: &Store, account: AccountId) -> Result<Fate, db::Error> {
+        if store.is_unchanged(account, self.known, &self.keywords).await? {
+            return Ok(Fate::There);
+        }
         match store.changes(account, self.id, self.known).await? {
             Since::Gone => Ok(Fate::Gone),
             Since::Forgotten => self.look_again(store, account).await,

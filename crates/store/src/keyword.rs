@@ -16,6 +16,11 @@ pub const MOST: usize = 47;
 pub struct Keywords(Vec<(u8, Keyword)>);
 
 impl Keywords {
+    /// How many there are. None is ever unnamed, so as many are the same.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The names of the bits of `flags` that the account named.
     pub fn names(&self, flags: Flags) -> impl Iterator<Item = &Keyword> {
         self.0.iter().filter(move |(bit, _)| flags.bits() & (1 << bit) != 0).map(|(_, name)| name)

@@ -1,7 +1,8 @@
 //! The messages of a mailbox as a packed value, kept in memory and brought up to date by the log.
 
+use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use db::{Error, Tx};
 use mail::{Flags, MailboxName, ModSeq, Uid};
@@ -34,6 +35,16 @@ pub struct View {
     pub rows: Vec<Row>,
     /// The account's keywords at that moment.
     pub keywords: Keywords,
+    derived: OnceLock<Arc<dyn Any + Send + Sync>>,
+}
+
+impl View {
+    /// What a protocol makes of the rows, made once and shared by all sessions that open this view. It goes with the view.
+    pub fn derived<T: Any + Send + Sync>(&self, make: impl Fn(&[Row]) -> T) -> Arc<T> {
+        let kept = self.derived.get_or_init(|| Arc::new(make(&self.rows))).clone();
+        // Only of a second protocol, which then makes its own.
+        kept.downcast().unwrap_or_else(|_| Arc::new(make(&self.rows)))
+    }
 }
 
 /// What happened to a mailbox between two moments.
@@ -63,8 +74,8 @@ pub enum Since {
     Gone,
 }
 
-/// Messages kept in memory in all, over all views: 32 bytes each, so 64 MiB.
-const CACHED_ROWS: usize = 2 << 20;
+/// Messages kept in memory in all, over all views: 32 bytes each, and as many of what is derived, so 64 MiB.
+const CACHED_ROWS: usize = 1 << 20;
 
 /// Views of mailboxes that were opened lately, shared by their sessions.
 #[derive(Default)]
@@ -100,6 +111,9 @@ impl Views {
 impl Store {
     /// The mailbox `name` of `account` as it is now. Refused when there is none.
     pub async fn open(&self, account: AccountId, name: &MailboxName) -> Result<Arc<View>, Error> {
+        if let Some(view) = self.open_known(account, name).await? {
+            return Ok(view);
+        }
         let mut tx = self.db().read().await?;
         let mailbox = crate::mailbox::by_name(&mut tx, account, name).await?;
         let mailbox = mailbox.ok_or_else(|| Error::from(Refused::NoSuchMailbox(name.as_str().to_owned())))?;
@@ -136,7 +150,7 @@ impl Store {
         let due = snapshot::is_due(rows.len(), unsaved);
         let mark = if due { Some(self.mark(&mut tx, account).await?) } else { None };
         drop(tx);
-        let view = Arc::new(View { mailbox, modseq: now, rows, keywords });
+        let view = Arc::new(View { mailbox, modseq: now, rows, keywords, derived: OnceLock::new() });
         if let Some(mark) = mark {
             unsaved = 0;
             let (mailbox, uidvalidity) = (view.mailbox.id.get(), view.mailbox.uidvalidity.get());
@@ -144,6 +158,23 @@ impl Store {
         }
         self.inner.views.keep(account, Kept { view: view.clone(), unsaved });
         Ok(view)
+    }
+
+    /// A view that is kept and shows the mailbox as it is now: for one question, since mailboxes are opened again and again.
+    async fn open_known(&self, account: AccountId, name: &MailboxName) -> Result<Option<Arc<View>>, Error> {
+        let Some((mailbox, seq, keywords)) = crate::mailbox::at_a_glance(self.db(), account, name).await? else {
+            return Err(Refused::NoSuchMailbox(name.as_str().to_owned()).into());
+        };
+        let known = self.inner.views.get(account, mailbox.id).map(|kept| kept.view);
+        Ok(known.filter(|view| (view.modseq, view.keywords.len(), &view.mailbox) == (seq, keywords, &mailbox)))
+    }
+
+    /// Whether nothing happened in the account since its `seq` was `since` and it had these keywords: what is asked after every command,
+    /// and mostly so.
+    pub async fn is_unchanged(&self, account: AccountId, since: ModSeq, keywords: &Keywords) -> Result<bool, Error> {
+        let sql = "SELECT seq, (SELECT COUNT(*) FROM keyword WHERE account_id = ?1) FROM account WHERE id = ?1";
+        let rows = self.db().query(sql, &[account.into()]).await?;
+        Ok(rows.first().is_some_and(|row| (row.int(0).unsigned_abs(), row.int(1)) == (since.get(), keywords.len() as i64)))
     }
 
     /// The rows of a mailbox from its snapshot and the log, else from the database; and how many its snapshot has not.

@@ -572,6 +572,33 @@ async fn a_keyword_just_named_is_in_the_view() {
     .await;
 }
 
+/// Mailboxes are opened again and again, and after every command it is asked whether anything happened.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_not_changed_costs_one_question() {
+    on_every_engine(|world| async move {
+        world.deposit("INBOX", MESSAGE).await.unwrap();
+        let first = world.store.open(world.alice, &world.inbox()).await.unwrap();
+        let before = db::statements();
+        let again = world.store.open(world.alice, &world.inbox()).await.unwrap();
+        assert!(std::sync::Arc::ptr_eq(&first, &again), "{}", world.engine);
+        assert!(world.store.is_unchanged(world.alice, first.modseq, &first.keywords).await.unwrap(), "{}", world.engine);
+        if std::env::var_os("NEXTEST").is_some() {
+            assert_eq!(db::statements() - before, 2, "{}", world.engine);
+        }
+        // A keyword is named without a change of any message.
+        world.store.keyword_flags(world.alice, &[mail::Keyword::new("named").unwrap()]).await.unwrap();
+        assert!(!world.store.is_unchanged(world.alice, first.modseq, &first.keywords).await.unwrap(), "{}", world.engine);
+        let named = world.store.open(world.alice, &world.inbox()).await.unwrap();
+        assert_eq!(named.keywords.all().count(), first.keywords.all().count() + 1, "{}", world.engine);
+        world.store.set_flags(world.alice, first.mailbox.id, vec![uid(1)], Change::Add(Flags::SEEN), None).await.unwrap();
+        assert!(!world.store.is_unchanged(world.alice, first.modseq, &named.keywords).await.unwrap(), "{}", world.engine);
+        assert!(world.store.open(world.alice, &world.inbox()).await.unwrap().rows[0].flags.contains(Flags::SEEN), "{}", world.engine);
+        let gone = MailboxName::new("Nowhere").unwrap();
+        assert!(world.store.open(world.alice, &gone).await.is_err(), "{}", world.engine);
+    })
+    .await;
+}
+
 /// Every other UID of many: one statement, not one for each.
 #[tokio::test(flavor = "multi_thread")]
 async fn scattered_messages_cost_no_statement_each() {

@@ -398,3 +398,19 @@ proptest! {
         prop_assert_eq!(known, mailbox);
     }
 }
+
+#[test]
+fn what_one_session_hears_changes_no_other_that_was_told_the_same() {
+    assert_eq!(size_of::<Message>(), 32);
+    let recent = Message::new(uid(3), Flags::SEEN, ModSeq::ZERO, true);
+    let told = Told::new([message(2), Message::new(uid(1), Flags::SEEN, ModSeq::ZERO, false), recent]);
+    let (mut one, other) = (View::of(&told, FlagNames::well_known()), View::of(&told, FlagNames::well_known()));
+    assert_eq!((one.count(), one.recent(), one.first_unseen()), (3, 1, Some(2)));
+    one.note(Changes { flagged: vec![Flagged { uid: uid(1), flags: Flags::EMPTY, modseq: ModSeq::new(7) }], ..vanished(&[3]) });
+    one.note(added(&[4]));
+    one.save(&[2]);
+    one.tell(Expunge::Now, Form::default());
+    assert_eq!((one.count(), one.recent(), one.message(1).unwrap().flags), (3, 0, Flags::EMPTY));
+    assert_eq!((other.count(), other.recent(), other.message(1).unwrap().flags), (3, 1, Flags::SEEN));
+    assert!(other.resolve(&SequenceSet::Saved, false).unwrap().is_empty());
+}

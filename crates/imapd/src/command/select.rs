@@ -26,6 +26,8 @@ pub(super) async fn select(reader: &mut Reader, select: &Select, read_only: bool
     let recent = match read_only {
         _ if rev2 => 0..0,
         true => opened.mailbox.recent_from..u64::MAX,
+        // Most often there is nothing to claim, and nothing to ask.
+        false if opened.mailbox.recent_from == opened.mailbox.uidnext => 0..0,
         false => claim(&store, account, opened.mailbox.id).await,
     };
     let selected = Selected::new(&opened, recent, read_only, !read_only && !rev2);

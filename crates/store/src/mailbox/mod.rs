@@ -78,6 +78,17 @@ pub(crate) async fn by_id(tx: &mut Tx, account: AccountId, id: MailboxId) -> Res
     tx.query(&sql, &[account.into(), id.into()]).await?.first().map(mailbox).transpose()
 }
 
+/// A mailbox, its account's `seq` and how many keywords that has, as of one moment, by one question.
+pub(crate) async fn at_a_glance(db: &db::Db, account: AccountId, name: &MailboxName) -> Result<Option<(Mailbox, ModSeq, usize)>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS}, (SELECT seq FROM account WHERE id = ?1), (SELECT COUNT(*) FROM keyword WHERE account_id = ?1) \
+         FROM mailbox WHERE account_id = ?1 AND name = ?2"
+    );
+    let rows = db.query(&sql, &[account.into(), name.as_str().into()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some((mailbox(row)?, ModSeq::new(row.int(11).unsigned_abs()), row.int(12).unsigned_abs() as usize)))
+}
+
 /// Refused when the account may not have so many mailboxes more.
 async fn has_room(tx: &mut Tx, account: AccountId, more: usize) -> Result<(), Error> {
     let count = tx.query("SELECT COUNT(*) FROM mailbox WHERE account_id = ?1", &[account.into()]).await?;
