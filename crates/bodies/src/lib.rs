@@ -47,6 +47,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
+use crate::work::Finder;
+
 pub use draft::{Draft, INLINE_LIMIT, Kind, Sealed};
 pub use error::Error;
 pub use folder::{Entry, Folder, Scan};
@@ -166,13 +168,17 @@ impl Bodies {
 
     pub(crate) async fn open_file(&self, file: File) -> Result<Reader, Error> {
         let bodies = self.clone();
-        self.read_work(move || Reader::open_file(&bodies, &file)).await
+        self.read_work(move || Reader::open_file(&bodies, &mut Finder::default(), &file)).await
     }
 
     /// Opens a group of messages in one hop to a worker; for small ones that reads them whole.
     pub async fn open_files(&self, files: Vec<File>) -> Result<Vec<Result<Reader, Error>>, Error> {
         let bodies = self.clone();
-        self.read_work(move || Ok(files.iter().map(|file| Reader::open_file(&bodies, file)).collect())).await
+        self.read_work(move || {
+            let mut finder = Finder::default();
+            Ok(files.iter().map(|file| Reader::open_file(&bodies, &mut finder, file)).collect())
+        })
+        .await
     }
 
     /// Does a group of jobs, in order, on one worker. The answers stand in the same order; the outer error is that

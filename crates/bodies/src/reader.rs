@@ -48,17 +48,18 @@ impl Reader {
             io::ErrorKind::NotFound => Error::Vanished { folder: path.parent().unwrap_or(&path).into(), base: name.to_string() },
             _ => Error::io("read the body", &path, source),
         })?;
-        let tail = Tail::new(file, path, None)?;
+        let length = file.metadata().map_err(|source| Error::io("look at the body", &path, source))?.len();
+        let tail = Tail::new(file, path, length, None);
         Reader { bodies: Some(bodies.clone()), head: Bytes::copy_from_slice(prefix.as_bytes()), tail: Some(tail), position: 0, end: u64::MAX }.warm()
     }
 
-    pub(crate) fn open_file(bodies: &Bodies, file: &File) -> Result<Reader, Error> {
-        let (open, path) = Finder::default().with(file, |path| Ok((OsFile::open(path)?, path.to_path_buf())))?;
+    pub(crate) fn open_file(bodies: &Bodies, finder: &mut Finder, file: &File) -> Result<Reader, Error> {
+        let (open, path) = finder.with(file, |path| Ok((OsFile::open(path)?, path.to_path_buf())))?;
         let length = open.metadata().map_err(|source| Error::io("look at the message", &path, source))?.len();
         let hints = Hints::of(&file.base);
         // stored in CRLF form and untouched since: then octets on disk are octets on the wire
         let as_it_is = hints.size == Some(length) && hints.wire == Some(length);
-        let tail = Tail::new(open, path, (!as_it_is).then(FromDisk::new))?;
+        let tail = Tail::new(open, path, length, (!as_it_is).then(FromDisk::new));
         Reader { bodies: Some(bodies.clone()), head: Bytes::new(), tail: Some(tail), position: 0, end: u64::MAX }.warm()
     }
 
@@ -163,6 +164,10 @@ impl Reader {
 struct Tail {
     file: OsFile,
     path: PathBuf,
+    /// Octets it had when it was opened: what is read at once takes no more memory.
+    length: u64,
+    /// Of them not read yet.
+    left: u64,
     /// `None`: the file is in CRLF form.
     convert: Option<FromDisk>,
     /// A window of the content, and where it begins, in CRLF octets.
@@ -173,8 +178,8 @@ struct Tail {
 }
 
 impl Tail {
-    fn new(file: OsFile, path: PathBuf, convert: Option<FromDisk>) -> Result<Tail, Error> {
-        Ok(Tail { file, path, convert, ready: Bytes::new(), start: 0, ended: false })
+    fn new(file: OsFile, path: PathBuf, length: u64, convert: Option<FromDisk>) -> Tail {
+        Tail { file, path, length, left: length, convert, ready: Bytes::new(), start: 0, ended: false }
     }
 
     /// What the window has from `offset` on.
@@ -202,6 +207,7 @@ impl Tail {
     fn jump(&mut self, on_disk: u64, start: u64) -> Result<(), Error> {
         self.file.seek(SeekFrom::Start(on_disk)).map_err(|source| Error::io("read the message", &self.path, source))?;
         self.start = start;
+        self.left = self.length.saturating_sub(on_disk);
         self.ready = Bytes::new();
         self.ended = false;
         Ok(())
@@ -210,9 +216,11 @@ impl Tail {
     /// Replaces the window by what follows it.
     fn fill(&mut self) -> Result<(), Error> {
         self.start += self.ready.len() as u64;
-        let mut raw = Vec::with_capacity(READ_SIZE);
-        (&mut self.file).take(READ_SIZE as u64).read_to_end(&mut raw).map_err(|source| Error::io("read the message", &self.path, source))?;
-        self.ended = raw.len() < READ_SIZE;
+        let size = self.left.min(READ_SIZE as u64);
+        let mut raw = Vec::with_capacity(size as usize);
+        (&mut self.file).take(size).read_to_end(&mut raw).map_err(|source| Error::io("read the message", &self.path, source))?;
+        self.left -= size;
+        self.ended = self.left == 0 || (raw.len() as u64) < size;
         self.ready = match &mut self.convert {
             None => raw.into(),
             Some(convert) => {

@@ -264,6 +264,8 @@ fn copy(path: &Path, target: &Path) -> io::Result<()> {
 #[derive(Default)]
 pub(crate) struct Finder {
     listed: HashMap<PathBuf, Listing>,
+    /// The guess that was right last: messages of one group mostly are in the same state.
+    lucky: usize,
 }
 
 #[derive(Default)]
@@ -284,9 +286,10 @@ impl Finder {
             Err(error) => Some(Err(Error::io("work on the message", path, error))),
         };
         let base = &file.base;
-        let flagged = format!("cur/{base}:2,{}", file.letters);
-        for guess in [&*format!("new/{base}"), &flagged, &format!("cur/{base}")] {
+        let guesses = [format!("new/{base}"), format!("cur/{base}:2,{}", file.letters), format!("cur/{base}")];
+        for (at, guess) in guesses.iter().enumerate().cycle().skip(self.lucky).take(guesses.len()) {
             if let Some(done) = attempt(&folder.join(guess)) {
+                self.lucky = at;
                 return done;
             }
         }

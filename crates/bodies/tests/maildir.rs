@@ -262,6 +262,31 @@ async fn a_file_is_found_wherever_other_programs_put_it() {
     assert!(folder.rename_flags(&base, "", "S").await.expect_err("gone").is_vanished());
 }
 
+/// Where the last one was is only the first guess for the next.
+#[tokio::test]
+async fn a_group_is_opened_wherever_each_of_it_is() {
+    let world = World::new();
+    let folder = world.folder("");
+    let directory = world.root.path().join("mail/alice");
+    let states = ["cur/%:2,S", "cur/%:2,S", "new/%", "cur/%", "", "cur/%:2,FRSab,odd", "new/%", "cur/%:2,S", ""];
+    ["new", "cur"].iter().for_each(|dir| fs::create_dir_all(directory.join(dir)).expect("a directory"));
+    let mut group = Vec::new();
+    for (n, state) in states.iter().enumerate() {
+        let base = format!("{SEC}.{n}.host");
+        if !state.is_empty() {
+            fs::write(directory.join(state.replace('%', &base)), format!("{n}\r\n")).expect("written");
+        }
+        group.push(folder.file(&base, "S"));
+    }
+    let opened = world.bodies.open_files(group).await.expect("workers");
+    for (n, (state, opened)) in states.iter().zip(opened).enumerate() {
+        match opened {
+            Err(error) => assert!(state.is_empty() && error.is_vanished(), "{state}: {error}"),
+            Ok(reader) => assert_eq!(all(reader).await, format!("{n}\r\n").into_bytes(), "{state}"),
+        }
+    }
+}
+
 /// A group that has listed the folder twice already, for files that are not there, still finds what it made itself.
 #[tokio::test]
 async fn what_a_group_made_it_finds_and_removes() {
