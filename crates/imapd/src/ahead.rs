@@ -8,8 +8,8 @@ use std::future::Future;
 
 use tokio::task::JoinHandle;
 
-/// Pieces of work at a time: one goes on while the one before is told. Each may hold half a megabyte of bodies.
-const AHEAD: usize = 2;
+/// Pieces of work at a time: two go on, one a core, while the one before is told. Each may hold half a megabyte of bodies.
+const AHEAD: usize = 3;
 
 /// Gives the results in the order of the work.
 pub(crate) struct Ahead<I, T> {
@@ -27,17 +27,27 @@ where
         Ahead { work, running: VecDeque::with_capacity(AHEAD) }
     }
 
+    /// There is more work than there was.
+    pub(crate) fn more(&mut self, add: impl FnOnce(&mut I)) {
+        add(&mut self.work);
+        self.begin();
+    }
+
     /// The next result; `None` after the last, or when the program ends.
     pub(crate) async fn next(&mut self) -> Option<T> {
-        while self.running.len() < AHEAD
-            && let Some(work) = self.work.next()
-        {
-            self.running.push_back(tokio::spawn(work));
-        }
+        self.begin();
         match self.running.pop_front()?.await {
             Ok(result) => Some(result),
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()), // ends this session only
             Err(_) => None,
+        }
+    }
+
+    fn begin(&mut self) {
+        while self.running.len() < AHEAD
+            && let Some(work) = self.work.next()
+        {
+            self.running.push_back(tokio::spawn(work));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The bodies of a chunk of messages, opened some at a time and ahead of their turn.
+//! The bodies of many messages, opened some at a time and ahead of their turn.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -17,20 +17,37 @@ type Group = Vec<(Uid, Result<Reader, db::Error>)>;
 type Work = Pin<Box<dyn Future<Output = Result<Group, db::Error>> + Send>>;
 
 pub(crate) struct Opened {
-    groups: Ahead<Box<dyn Iterator<Item = Work> + Send>, Result<Group, db::Error>>,
+    groups: Ahead<Waiting, Result<Group, db::Error>>,
     /// The group whose turn it is.
     here: VecDeque<(Uid, Result<Reader, db::Error>)>,
 }
 
+/// The groups to open.
+struct Waiting {
+    store: Store,
+    account: AccountId,
+    mailbox: MailboxId,
+    groups: VecDeque<Vec<Uid>>,
+}
+
+impl Iterator for Waiting {
+    type Item = Work;
+
+    fn next(&mut self) -> Option<Work> {
+        let (store, account, mailbox, uids) = (self.store.clone(), self.account, self.mailbox, self.groups.pop_front()?);
+        Some(Box::pin(async move { store.read_all(account, mailbox, &uids).await }))
+    }
+}
+
 impl Opened {
-    /// Of these messages, ascending.
-    pub(crate) fn of(store: &Store, account: AccountId, mailbox: MailboxId, messages: &[Message]) -> Opened {
-        let store = store.clone();
-        let work = groups(messages).into_iter().map(move |uids| -> Work {
-            let store = store.clone();
-            Box::pin(async move { store.read_all(account, mailbox, &uids).await })
-        });
-        Opened { groups: Ahead::new(Box::new(work)), here: VecDeque::new() }
+    pub(crate) fn new(store: &Store, account: AccountId, mailbox: MailboxId) -> Opened {
+        let waiting = Waiting { store: store.clone(), account, mailbox, groups: VecDeque::new() };
+        Opened { groups: Ahead::new(waiting), here: VecDeque::new() }
+    }
+
+    /// These too, ascending and above those before.
+    pub(crate) fn add(&mut self, messages: &[Message]) {
+        self.groups.more(|waiting| waiting.groups.extend(groups(messages)));
     }
 
     /// The body of a message; ask by ascending UID. None when it is not there any more.

@@ -1,7 +1,7 @@
 //! FETCH, UID FETCH — RFC 3501 §6.4.5; CHANGEDSINCE, VANISHED — RFC 7162 §3.1.4, §3.2.6; BINARY — RFC 3516.
 //!
 //! Messages go out as they are read: rows in chunks of [`ROWS`], small bodies inside their line, others as a literal in
-//! pieces. What a client asked of a message that was expunged elsewhere is left out (E-07).
+//! pieces. Rows and bodies of those to come are read meanwhile. What a client asked of a message that was expunged elsewhere is left out (E-07).
 
 use imap::command::Fetch;
 use imap::command::fetch::{Item, Partial, Section, SectionText};
@@ -10,9 +10,11 @@ use imap::view::{Chosen, Expunge, Message, Report};
 use imap::{Response, Tagged};
 use mail::mime::Structure;
 use mail::{Flags, Uid};
+use std::pin::Pin;
 use std::sync::Arc;
 use store::{AccountId, Store};
 
+use crate::ahead::Ahead;
 use crate::decoded::{self, Coded};
 use crate::enabled::Enabled;
 use crate::halt::{Halt, Outcome};
@@ -27,8 +29,8 @@ use crate::talk::Talk;
 
 /// Messages read from the store at once: enough that questions are few, few enough that their rows are small.
 pub(crate) const ROWS: usize = 500;
-/// The same where their structures are wanted: usually a kilobyte each, but a hostile one takes a few megabytes.
-const STRUCTURES: usize = 32;
+/// The same where their structures are wanted: usually a kilobyte each, but a hostile one takes a few megabytes, and the next are read ahead.
+const STRUCTURES: usize = 16;
 /// Octets given inside a line; longer ones are streamed.
 const SMALL: u64 = 32 * 1024;
 /// Octets (roughly) held back to go out together, be it many lines or many items of one.
@@ -140,20 +142,23 @@ impl<'a> Fetching<'a> {
         let at_once = if needs_structure { STRUCTURES } else { ROWS };
         let mut worst = Shown::Whole;
         let mut messages = self.selected.view.messages(chosen);
+        let mut rows_ahead = self.rows(if needs_row { self.selected.view.uids(chosen) } else { Vec::new() }, at_once, needs_structure);
+        let mut opened = Opened::new(self.store, self.account, self.selected.id);
+        let mut next_rows = async |opened: &mut Opened| {
+            let rows = rows_ahead.next().await.transpose()?.unwrap_or_default();
+            if needs_octets {
+                opened.add(&rows);
+            }
+            Ok::<_, db::Error>(rows)
+        };
+        let mut after = next_rows(&mut opened).await?;
         loop {
             let some: Vec<(u32, &Message)> = messages.by_ref().take(at_once).collect();
             if some.is_empty() {
                 break;
             }
-            let rows = match needs_row {
-                true => {
-                    let uids: Vec<Uid> = some.iter().map(|(_, message)| message.uid).collect();
-                    self.store.messages(self.account, self.selected.id, &uids, needs_structure).await?
-                }
-                false => Vec::new(),
-            };
-            let to_open = if needs_octets { &rows[..] } else { &[] };
-            let mut opened = Opened::of(self.store, self.account, self.selected.id, to_open);
+            // Those of the next chunk, so that its first bodies are opened while this one's last are told.
+            let rows = std::mem::replace(&mut after, next_rows(&mut opened).await?);
             for (seq, message) in some {
                 let row = rows.binary_search_by_key(&message.uid, |row| row.row.uid).ok().and_then(|index| rows.get(index));
                 let shown = match needs_row && row.is_none() {
@@ -168,6 +173,16 @@ impl<'a> Fetching<'a> {
         }
         self.flush(talk).await?;
         Ok(worst)
+    }
+
+    /// The rows of these messages, so many at once, ahead of their turn.
+    fn rows(&self, uids: Vec<Uid>, at_once: usize, with_structure: bool) -> Ahead<impl Iterator<Item = RowsWork> + use<>, Rows> {
+        let (store, account, mailbox) = (self.store.clone(), self.account, self.selected.id);
+        let mut uids = uids.into_iter();
+        Ahead::new(std::iter::from_fn(move || -> Option<RowsWork> {
+            let (store, some) = (store.clone(), uids.by_ref().take(at_once).collect::<Vec<_>>());
+            (!some.is_empty()).then(|| -> RowsWork { Box::pin(async move { store.messages(account, mailbox, &some, with_structure).await }) })
+        }))
     }
 
     /// One message. What can't be shown of it stops neither the line that was begun nor the other messages.
@@ -374,6 +389,10 @@ impl<'a> Fetching<'a> {
         Ok(talk.say(Response::Batch(std::mem::take(&mut self.held))).await?)
     }
 }
+
+/// Rows of a chunk of messages, and what reads them.
+type Rows = Result<Vec<store::Message>, db::Error>;
+type RowsWork = Pin<Box<dyn Future<Output = Rows> + Send>>;
 
 /// A line being made.
 struct Line {

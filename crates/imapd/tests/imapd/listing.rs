@@ -73,6 +73,9 @@ async fn a_list_says_what_each_message_says() {
             "(UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)",
             "(RFC822.SIZE BODY.PEEK[HEADER.FIELDS (From To \"Subject\" Message-Id References)])",
             "(BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (Cc)] BODY.PEEK[HEADER.FIELDS (Date)])",
+            // From no shelf: rows and bodies that are read ahead, over many chunks.
+            "(UID RFC822.SIZE BODY.PEEK[])",
+            "(BODY.PEEK[1])",
         ] {
             let mut each = Vec::new();
             for first in (1..=COUNT).step_by(FEW) {
