@@ -17,9 +17,10 @@ use imap::response::{FetchItem, FetchLines};
 use imap::view::{Chosen, Message};
 use mail::Uid;
 use mail::mime::Structure;
-use store::{AccountId, Facts, Kind, Reading, Shelf, Store};
+use store::{AccountId, Facts, Kind, MailboxId, Reading, Shelf, Store};
 use tokio::task::JoinHandle;
 
+use crate::ahead::Ahead;
 use crate::command::fetch::ROWS;
 use crate::halt::Halt;
 use crate::octets;
@@ -252,8 +253,10 @@ impl<'a> Listing<'a> {
         let uids: Vec<Uid> = chunk.iter().map(|(_, message)| message.uid).collect();
         let missing: Vec<Uid> = uids.iter().zip(&entries).filter(lacks).map(|(uid, _)| *uid).collect();
         let mut made = Vec::new();
-        for some in missing.chunks(FILL) {
-            made.extend(self.made(some).await?);
+        let (store, account, mailbox, plan) = (self.store, self.account, self.selected.id, self.plan);
+        let mut making = Ahead::new(missing.chunks(FILL).map(|some| entries_of(store.clone(), account, mailbox, some.to_vec(), plan)));
+        while let Some(some) = making.next().await {
+            made.extend(some?);
         }
         for (uid, entry) in &made {
             if let Some(slot) = uids.binary_search(uid).ok().and_then(|index| entries.get_mut(index)) {
@@ -263,31 +266,30 @@ impl<'a> Listing<'a> {
         self.shelves.put(made).await;
         Ok(entries)
     }
+}
 
-    /// Entries from the database and the messages. Those that are gone, or can't be read, are left out.
-    async fn made(&self, uids: &[Uid]) -> Result<Vec<(Uid, Entry)>, Halt> {
-        let (plan, mailbox) = (self.plan, self.selected.id);
-        let needs_structure = plan.structure || plan.header;
-        let messages = self.store.messages(self.account, mailbox, uids, needs_structure).await?;
-        let mut bodies = if plan.header { self.store.read_all(self.account, mailbox, uids).await? } else { Vec::new() };
-        let mut made = Vec::new();
-        for message in &messages {
-            let mut entry = Entry { facts: plan.facts.then(|| Facts::of(message).to_bytes()), ..Entry::default() };
-            if needs_structure {
-                // What fails here fails again in the ordinary FETCH, which says so.
-                let Ok(Some(structure)) = self.store.structure(self.account, mailbox, message).await else { continue };
-                if plan.header {
-                    let body = bodies.binary_search_by_key(&message.row.uid, |(uid, _)| *uid).ok().and_then(|at| bodies.get_mut(at));
-                    let Some((_, Ok(body))) = body else { continue };
-                    let Ok(header) = octets::fields(body, &structure.root.header, &FIELDS, true, None).await else { continue };
-                    entry.header = Some(octets::without_nul(header));
-                }
-                entry.structure = plan.structure.then(|| Described::of(structure).to_entry());
+/// Entries from the database and the messages. Those that are gone, or can't be read, are left out.
+async fn entries_of(store: Store, account: AccountId, mailbox: MailboxId, uids: Vec<Uid>, plan: Plan) -> Result<Vec<(Uid, Entry)>, db::Error> {
+    let needs_structure = plan.structure || plan.header;
+    let messages = store.messages(account, mailbox, &uids, needs_structure).await?;
+    let mut bodies = if plan.header { store.read_all(account, mailbox, &uids).await? } else { Vec::new() };
+    let mut made = Vec::new();
+    for message in &messages {
+        let mut entry = Entry { facts: plan.facts.then(|| Facts::of(message).to_bytes()), ..Entry::default() };
+        if needs_structure {
+            // What fails here fails again in the ordinary FETCH, which says so.
+            let Ok(Some(structure)) = store.structure(account, mailbox, message).await else { continue };
+            if plan.header {
+                let body = bodies.binary_search_by_key(&message.row.uid, |(uid, _)| *uid).ok().and_then(|at| bodies.get_mut(at));
+                let Some((_, Ok(body))) = body else { continue };
+                let Ok(header) = octets::fields(body, &structure.root.header, &FIELDS, true, None).await else { continue };
+                entry.header = Some(octets::without_nul(header));
             }
-            made.push((message.row.uid, entry));
+            entry.structure = plan.structure.then(|| Described::of(structure).to_entry());
         }
-        Ok(made)
+        made.push((message.row.uid, entry));
     }
+    Ok(made)
 }
 
 impl Shelves {
