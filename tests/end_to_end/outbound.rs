@@ -1,11 +1,15 @@
 //! Mail between two hosts, each a program of its own, with a DNS of the test's.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
 
+use house_tests::client::installed;
 use house_tests::dns::{Dns, Record};
 use house_tests::imap::Imap;
 use house_tests::ports::Offset;
 use house_tests::program::Configured;
+use house_tests::is_root;
 use house_tests::server::Server;
 use house_tests::smtp::Smtp;
 use house_tests::until::{SOON, within};
@@ -55,8 +59,7 @@ fn inbox(server: &Server, user: &str, count: usize) -> Vec<String> {
     let mut imap = Imap::login(server.address("imap"), user, PASSWORD);
     let all = within(SOON, "the inbox", || Some(imap.messages("INBOX")).filter(|all| all.len() >= count));
     assert_eq!(all.len(), count);
-    imap.ask("EXAMINE INBOX");
-    (1..=count).map(|n| imap.ask(&format!("FETCH {n} BODY.PEEK[]"))).collect()
+    all.iter().map(|message| String::from_utf8_lossy(&message.text).into_owned()).collect()
 }
 
 fn send(at: SocketAddr, from: &str, to: &[&str], subject: &str) {
@@ -109,17 +112,160 @@ fn it_goes_by_tls_where_that_is_told() {
 }
 
 #[test]
-fn what_no_host_takes_is_told_in_the_log() {
+fn what_no_host_takes_comes_back() {
     let hosts = hosts();
     hosts.dns.set("null.test", &[Record::Mx(0, "")]);
-    let near = Server::serve(&hosts.near, &[]);
-    send(near.address("smtp"), "user@near.test", &["a@null.test", "b@nowhere.test"], "nowhere");
+    let (near, far) = (Server::serve(&hosts.near, &[]), Server::serve(&hosts.far, &[]));
+    send(near.address("smtp"), "user@near.test", &["a@null.test", "b@nowhere.test", "nobody@far.test", "user@far.test"], "nowhere");
+    let back = &inbox(&near, "user@near.test", 1)[0];
+    for part in [
+        "Return-Path: <>\r\n",
+        "Delivered-To: user@near.test\r\n",
+        "From: Mail Delivery System <MAILER-DAEMON@near.test>\r\nSubject: Undelivered Mail Returned to Sender\r\nTo: user@near.test\r\n",
+        "<a@null.test>: Domain null.test does not accept mail (nullMX)\r\n",
+        "Final-Recipient: rfc822; b@nowhere.test\r\nOriginal-Recipient: rfc822;b@nowhere.test\r\nAction: failed\r\nStatus: 5.4.4\r\n",
+        "Remote-MTA: dns; mail.far.test\r\nDiagnostic-Code: smtp; 550 5.1.1 <nobody@far.test>: Recipient address rejected:\r\n    User unknown in virtual mailbox table\r\n",
+        "Content-Type: message/rfc822\r\n",
+        "Subject: nowhere\r\n",
+    ] {
+        assert!(back.contains(part), "{part:?} is not in\n{back}");
+    }
+    assert!(!back.contains("user@far.test>"), "{back}");
+    assert!(inbox(&far, "user@far.test", 1)[0].contains("Subject: nowhere"));
     for why in [
         "to=<a@null.test>, relay=none, ",
         "dsn=5.1.0, status=bounced (Domain null.test does not accept mail (nullMX))",
         "dsn=5.4.4, status=bounced (Host or domain name not found. Name service error for name=nowhere.test type=MX: Host not found)",
+        "status=bounced (host mail.far.test[127.0.0.2] said: 550 5.1.1 <nobody@far.test>: Recipient address rejected: User unknown in virtual mailbox table (in reply to RCPT TO command))",
+        ": sender non-delivery notification: ",
+        ": removed",
     ] {
         within(SOON, why, || near.log().contains(why).then_some(()));
+    }
+    near.stop();
+    far.stop();
+}
+
+#[test]
+fn a_bounce_that_fails_is_dropped_or_told_to_postmaster() {
+    let hosts = hosts();
+    hosts.near.set("notify_classes = 2bounce");
+    let near = Server::serve(&hosts.near, &[]);
+    send(near.address("smtp"), "a@nowhere.test", &["b@nowhere.test"], "lost");
+    let told = &inbox(&near, "user@near.test", 1)[0];
+    assert!(told.contains("Return-Path: <double-bounce@near.test>\r\n") && told.contains("Subject: Postmaster Copy: Undelivered Mail\r\n"), "{told}");
+    assert!(told.contains("Final-Recipient: rfc822; a@nowhere.test\r\n"), "{told}");
+    near.stop();
+}
+
+#[test]
+fn a_sender_hears_once_that_mail_is_late() {
+    let hosts = hosts();
+    hosts.near.set("delay_warning_time = 1s");
+    let near = Server::serve(&hosts.near, &[]);
+    send(near.address("smtp"), "user@near.test", &["user@far.test"], "late");
+    within(SOON, "a deferral", || near.log().contains("status=deferred").then_some(()));
+    near.stop();
+    // what is late is looked for at the start, and then each minute
+    let near = Server::serve(&hosts.near, &[]);
+    let told = &inbox(&near, "user@near.test", 1)[0];
+    assert!(told.contains("Subject: Delayed Mail (still being retried)\r\n") && told.contains("Action: delayed\r\n") && told.contains("\r\nWill-Retry-Until: "), "{told}");
+    near.stop();
+    let near = Server::serve(&hosts.near, &[]);
+    let tries = || near.log().matches("status=deferred").count();
+    let before = tries();
+    within(SOON, "another deferral", || (tries() > before).then_some(()));
+    assert_eq!(inbox(&near, "user@near.test", 1).len(), 1);
+    near.stop();
+}
+
+/// Letters of the crash test: enough that a kill comes in the middle.
+const LETTERS: usize = 200;
+/// Deliveries to one destination at a time: what may be in flight when the crash comes.
+const IN_FLIGHT: usize = 20;
+
+#[test]
+fn killed_while_it_sends_it_loses_nothing_and_repeats_only_what_was_in_flight() {
+    let hosts = hosts();
+    let mut near = Server::serve(&hosts.near, &[]);
+    let mut smtp = Smtp::connect(near.address("smtp")).expect("SMTP");
+    for n in 0..LETTERS {
+        smtp.send("user@near.test", &["user@far.test"], &format!("Subject: letter {n} of many\r\n\r\n")).expect("250");
+    }
+    let far = Server::serve(&hosts.far, &[]);
+    let mut imap = Imap::login(far.address("imap"), "user@far.test", PASSWORD);
+    within(SOON, "some of the letters", || (imap.messages("INBOX").len() >= 10).then_some(()));
+    near.kill();
+    let near = Server::serve(&hosts.near, &[]);
+    let letters = within(SOON, "all letters", || {
+        let mut letters: HashMap<String, usize> = HashMap::new();
+        imap.messages("INBOX").iter().for_each(|message| *letters.entry(message.subject()).or_default() += 1);
+        (letters.len() == LETTERS).then_some(letters)
+    });
+    let twice: usize = letters.values().map(|count| count - 1).sum();
+    assert!(twice <= IN_FLIGHT, "{twice} letters came twice");
+    near.stop();
+    far.stop();
+}
+
+/// Debian's `smtp-sink` with one of its faults, at an address of its own.
+struct Sink {
+    child: Child,
+    at: SocketAddr,
+}
+
+impl Sink {
+    fn start(fault: &[&str], at: SocketAddr) -> Sink {
+        let mut command = Command::new("smtp-sink");
+        if is_root() {
+            command.args(["-u", "nobody"]);
+        }
+        let child = command.args(fault).arg(at.to_string()).arg("10").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("smtp-sink");
+        within(SOON, "smtp-sink", || TcpStream::connect(at).ok());
+        Sink { child, at }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended by itself
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn every_fault_of_a_server_is_told_and_survived() {
+    if !installed("every_fault_of_a_server_is_told_and_survived", &["smtp-sink"]) {
+        return;
+    }
+    let hosts = hosts();
+    let near = Server::serve(&hosts.near, &[]);
+    let faults: [(&[&str], &str); 14] = [
+        (&[], "status=sent (250 2.0.0 Ok)"),
+        (&["-p"], "status=sent (250 2.0.0 Ok)"),
+        (&["-e"], "status=sent (250 "),
+        (&["-f", "EHLO"], "status=sent (250 "),
+        (&["-r", "MAIL"], "status=deferred (host "),
+        (&["-r", "RCPT"], "status=deferred (host "),
+        (&["-f", "RCPT"], "status=bounced (host "),
+        (&["-f", "DATA"], "status=bounced (host "),
+        (&["-r", "."], "status=deferred (host "),
+        (&["-f", "."], "status=bounced (host "),
+        (&["-q", "MAIL"], "status=deferred (lost connection with "),
+        (&["-q", "RCPT"], "status=deferred (lost connection with "),
+        (&["-q", "DATA"], "status=deferred (lost connection with "),
+        (&["-q", "."], "while sending end of data -- message may be sent more than once)"),
+    ];
+    let sinks: Vec<Sink> = (10..).zip(&faults).map(|(n, (fault, _))| Sink::start(fault, SocketAddr::from(([127, 0, 0, n], hosts.port)))).collect();
+    for (n, sink) in sinks.iter().enumerate() {
+        let domain = format!("fault{n}.test");
+        let std::net::IpAddr::V4(address) = sink.at.ip() else { continue };
+        hosts.dns.set(&domain, &[Record::A(address)]);
+        send(near.address("smtp"), "", &[&format!("x@{domain}")], "fault");
+    }
+    for (n, (fault, told)) in faults.iter().enumerate() {
+        let to = format!("to=<x@fault{n}.test>");
+        within(SOON, &format!("{fault:?}: {told}"), || near.log().lines().any(|line| line.contains(&to) && line.contains(told)).then_some(()));
     }
     near.stop();
 }

@@ -3,7 +3,7 @@
 //! end here. Acknowledge only after [`Plan::commit`].
 //!
 //! Implements the final delivery of RFC 5321 §4.4 (`Return-Path`; `Delivered-To` against loops) and the codes of RFC 3463
-//! ([`status`]). Left out so far: `.forward`, Sieve, programs, bounces (a failed recipient waits in the queue, visible).
+//! ([`status`]). Left out so far: `.forward`, Sieve, programs. A recipient that failed waits in the queue; `outbound` tells its sender.
 //!
 //! | the store refuses                  | at acceptance                                | from the queue                        |
 //! |------------------------------------|----------------------------------------------|---------------------------------------|

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bodies::{Name, Sealed};
+use bodies::Sealed;
 use bytes::Bytes;
 use db::Db;
 use mail::mime::Structure;
 use mail::{Address, Date, MailboxName, ReversePath, Status, header};
-use queue::{Backoff, Enqueue, QueueId, Route, Settle};
+use queue::{Backoff, Enqueue, QueueId, Report, Route, Settle, Settled};
 use store::{AccountId, Deposit, Deposited, Refused};
 
 use crate::status::{Verdict, of_refusal};
@@ -64,6 +64,8 @@ pub struct Plan {
     queued: Option<Enqueue>,
     /// The queue's recipient that this plan is a further attempt on.
     settle: Option<Settle>,
+    /// What this message tells its recipient of.
+    report: Option<Report>,
     /// The bodies that the steps name, to be told what became of the commit.
     bodies: Vec<Sealed>,
     again: Again,
@@ -78,6 +80,7 @@ struct Again {
     limits: Limits,
     now: i64,
     settle: Option<Settle>,
+    report: Option<Report>,
     fallback: Fallback,
     /// Why the local recipients are queued.
     reply: Option<(Status, String)>,
@@ -118,7 +121,7 @@ impl Plan {
         if once.iter().filter(|delivery| is_mailbox(delivery)).count() > limits.direct_recipients {
             once.iter_mut().for_each(postpone);
         }
-        Again { message, to: once, limits, now, settle: None, fallback: Fallback::Queue, reply: None }.plan().await
+        Again { message, to: once, limits, now, settle: None, report: None, fallback: Fallback::Queue, reply: None }.plan().await
     }
 
     /// A refused deposit is told to the caller, not queued: for LMTP and `deliver`, one recipient a plan.
@@ -137,6 +140,14 @@ impl Plan {
         self
     }
 
+    /// This message is a report: what it tells of is done with in the same commit, or not at all.
+    #[must_use]
+    pub fn reporting(mut self, report: Report) -> Plan {
+        self.again.report = Some(report.clone());
+        self.report = Some(report);
+        self
+    }
+
     /// Deposits and queued recipients, for the log and for tests.
     pub fn counts(&self) -> (usize, usize) {
         (self.deposits.len(), self.queued.as_ref().map_or(0, |queued| queued.recipients.len()))
@@ -148,11 +159,11 @@ impl Plan {
         let mut plan = self;
         let mut round = 1;
         loop {
-            let Plan { deposits, queued, settle, bodies, again } = plan;
+            let Plan { deposits, queued, settle, report, bodies, again } = plan;
             bodies.iter().for_each(Sealed::submitted);
-            let error = match db.commit((deposits, queued, settle)).await {
-                Ok((deposited, _, settled)) => {
-                    let receipt = again.receipt(deposited, settled.and_then(|settled| settled.discard));
+            let error = match db.commit((deposits, queued, (settle, report))).await {
+                Ok((deposited, _, (settled, reported))) => {
+                    let receipt = again.receipt(deposited, settled.or(reported).unwrap_or_default());
                     receipt.log(&again);
                     return Ok(receipt);
                 }
@@ -184,7 +195,7 @@ impl Again {
             _ => None,
         };
         let to = [here, elsewhere].concat();
-        Ok(Plan { deposits, queued, settle: self.settle.clone(), bodies, again: Again { to, ..self } })
+        Ok(Plan { deposits, queued, settle: self.settle.clone(), report: self.report.clone(), bodies, again: Again { to, ..self } })
     }
 
     /// `None` for a delivery that is no deposit.
@@ -258,7 +269,7 @@ impl Again {
         Ok(self)
     }
 
-    fn receipt(&self, deposited: Vec<Deposited>, discard: Option<Name>) -> Receipt {
+    fn receipt(&self, deposited: Vec<Deposited>, settled: Settled) -> Receipt {
         let mut deposited = deposited.into_iter();
         let taken = self.to.iter().map(|delivery| Taken {
             recipient: delivery.recipient.address.clone(),
@@ -268,7 +279,7 @@ impl Again {
                 false => How::Queued,
             },
         });
-        Receipt { id: self.message.id, taken: taken.collect(), discard }
+        Receipt { id: self.message.id, taken: taken.collect(), settled }
     }
 }
 
@@ -279,8 +290,8 @@ pub struct Receipt {
     pub id: QueueId,
     /// One for each place it went to.
     pub taken: Vec<Taken>,
-    /// A spool file that the queue is done with.
-    pub(crate) discard: Option<Name>,
+    /// What is left to do for the queued message that this settled or told of.
+    pub settled: Settled,
 }
 
 /// One place a message went to.

@@ -215,8 +215,10 @@ impl<R: Routes> Runner<R> {
         let plan = Plan::for_message(again, deliveries, now, self.limits()).await?;
         let settle = Settle { id: message.id, n: entry.n, outcome: Outcome::Delivered };
         let receipt = plan.settling(settle).commit(self.store.db()).await?;
-        if let Some(name) = receipt.discard {
+        if receipt.settled.removed {
             log::removed(message.id);
+        }
+        if let Some(name) = receipt.settled.discard {
             if let Err(error) = self.store.bodies().discard(vec![name]).await {
                 tracing::warn!("{}: {error}; the sweeper will", message.id);
             }

@@ -145,7 +145,7 @@ impl<R: Routes> Outbound<R> {
             let rested = tokio::time::Instant::now() + begun.elapsed() * LOOKING;
             loop {
                 self.start(&mut deliveries, ending);
-                let hungry = look.skipped && lock(&self.shared.active).len() < ACTIVE / 2;
+                let hungry = look.skipped && lock(&self.shared.active).len() <= look.active / 2;
                 tokio::select! {
                     () = &mut stop => break 'work,
                     Some(ended) = deliveries.join_next(), if !deliveries.is_empty() => if let Err(error) = ended {
@@ -164,7 +164,7 @@ impl<R: Routes> Outbound<R> {
 
     /// Begins what has its turn, as far as there is room.
     fn start(&self, deliveries: &mut JoinSet<()>, ending: &Stopper) {
-        while deliveries.len() < SESSIONS {
+        while deliveries.len() < SESSIONS && !lock(&self.shared.schedule).is_idle() {
             let (settings, resolver) = match self.current() {
                 Ok(current) => current,
                 Err(error) => {
@@ -190,7 +190,8 @@ impl<R: Routes> Outbound<R> {
         }
         let mut cursor: Cursor = (look.from, -1, -1);
         loop {
-            if lock(&self.shared.active).len() >= ACTIVE {
+            look.active = lock(&self.shared.active).len();
+            if look.active >= ACTIVE {
                 look.skipped = true;
                 return Ok(());
             }
@@ -241,20 +242,21 @@ impl<R: Routes> Outbound<R> {
 
     /// Reports what failed or is late, whenever something changed.
     async fn report(&self, stop: Stop) {
+        let mut last_whole: Option<Instant> = None;
         loop {
             let settings = lock(&self.shared.settings).clone();
-            let wake = match bounce::report(&self.shared.store, &self.routes, &settings, now()).await {
-                Ok(Some(wait)) => wait.min(PAUSE),
-                Ok(None) => PAUSE,
-                Err(error) => {
-                    tracing::error!("bounces: {error}; trying again in a minute");
-                    PAUSE
-                }
-            };
+            // every message is looked at for being late, so not at each change
+            let whole = last_whole.is_none_or(|last| last.elapsed() >= PAUSE);
+            if whole {
+                last_whole = Some(Instant::now());
+            }
+            if let Err(error) = bounce::report(&self.shared.store, &self.routes, &settings, now(), whole).await {
+                tracing::error!("bounces: {error}; trying again in a minute");
+            }
             tokio::select! {
                 () = stop.requested() => return,
                 () = self.reports.notified() => {}
-                () = tokio::time::sleep(wake) => {}
+                () = tokio::time::sleep(PAUSE) => {}
             }
         }
     }
@@ -267,6 +269,8 @@ struct Look {
     from: i64,
     /// Something that is due was left in the database.
     skipped: bool,
+    /// Recipients active when the look ended: once half of them are done with, what was left is looked at again.
+    active: usize,
     /// When everything was looked at last.
     last_whole: Option<Instant>,
 }

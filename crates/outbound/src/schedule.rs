@@ -147,11 +147,17 @@ impl Schedule {
             }
             destination.dead = None;
             destination.window = initial;
+            destination.failed_cohorts = 0.0;
         }
         destination.count += job.recipients.len();
         destination.waiting.push_back(Waiting { message: job.message, recipients: job.recipients.into(), added: job.added });
         self.queue(&job.destination);
         None
+    }
+
+    /// Whether nothing waits.
+    pub fn is_idle(&self) -> bool {
+        self.turns.is_empty()
     }
 
     /// The next delivery, if any destination has room for one. It is busy until [`Schedule::finished`].

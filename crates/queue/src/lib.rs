@@ -2,7 +2,8 @@
 //!
 //! Changes are [`db::Step`]s, so that they can be committed together with those of the store: [`Enqueue`] with the
 //! deposits of local recipients, [`Settle`] with the one deposit it stands for (so a local mailbox never gets a
-//! message twice), [`Manage`] for the operator. [`schedule`] is a function of an entry and `now`. Who tries what is
+//! message twice), [`Report`] with the bounce that tells of it,
+//! [`Manage`] for the operator. [`schedule`] is a function of an entry and `now`. Who tries what is
 //! the business of `mda` (local) and `outbound` (everything else).
 //!
 //! A recipient is pending, held or failed; a delivered one has no row, and a message without recipients is gone. One
@@ -23,6 +24,7 @@ mod id;
 mod manage;
 pub mod message;
 mod read;
+mod report;
 pub mod schedule;
 mod settle;
 
@@ -30,7 +32,8 @@ pub use enqueue::Enqueue;
 pub use id::QueueId;
 pub use manage::{Manage, Managed, Wish};
 pub use message::{Entry, Message, Notify, Recipient, Route, State};
-pub use read::{BodyError, Cursor, Kind, body, due, due_after, list, next_due, reader, sealed, show, spooled};
+pub use read::{BodyError, Cursor, Kind, body, due, due_after, late, list, next_due, reader, sealed, show, spooled, to_report};
+pub use report::Report;
 pub use schedule::{Backoff, Next};
 pub use settle::{Outcome, Settle, Settled};
 

@@ -12,6 +12,8 @@ pub const FLAG_RETURN_HEADERS: i64 = 1;
 pub const FLAG_UTF8: i64 = 2;
 /// `flags`: the body was declared 8BITMIME (RFC 6152).
 pub const FLAG_8BIT: i64 = 4;
+/// `flags`: its sender was told that it is late.
+pub const FLAG_WARNED: i64 = 8;
 
 /// Who tries a recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]

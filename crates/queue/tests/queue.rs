@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use bodies::{Bodies, MailLocation, Sealed, Settings};
 use db::testing::{Fresh, engines};
 use mail::{Address, ReversePath, Status};
-use queue::{Backoff, Enqueue, Kind, Manage, Message, Outcome, QueueId, Recipient, Refused, Route, Settle, Wish};
+use queue::{Backoff, Enqueue, Kind, Manage, Message, Outcome, QueueId, Recipient, Refused, Report, Route, Settle, Wish};
 
 const NOW: i64 = 1_795_486_185_000;
 
@@ -155,6 +155,56 @@ async fn a_recipient_is_settled_once() {
             assert_eq!(db.query("SELECT id FROM queue_body", &[]).await.expect("read").len(), 0);
             world.bodies.discard(settled.discard.into_iter().collect()).await.expect("discarded");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_sender_is_told_once() {
+    let world = world().await;
+    for Fresh { db, .. } in &world.engines {
+        let step = enqueue(&world.bodies, b"x", 1, 2).await;
+        let id = step.id;
+        db.commit(step).await.expect("queued");
+        let to_report = async |now| queue::to_report(db, now, 9).await.expect("read");
+        let late = async |before| queue::late(db, before, 9).await.expect("read");
+        assert_eq!((to_report(NOW).await, late(NOW).await), (vec![], vec![]));
+        db.commit(settle(id, 1, failed())).await.expect("failed");
+        assert_eq!(to_report(NOW).await, [], "another is about to be tried");
+        db.commit(vec![settle(id, 0, deferred(NOW + 60_000)), settle(id, 2, deferred(NOW + 90_000))]).await.expect("deferred");
+        assert_eq!(to_report(NOW).await, [id]);
+        assert_eq!((late(NOW - 1).await, late(NOW).await), (vec![], vec![id]));
+        let warning = Report { id, failed: vec![], warned: true };
+        assert!(!db.commit(warning.clone()).await.expect("warned").removed);
+        assert_eq!(queue::refused(&db.commit(warning).await.expect_err("warned before")), Some(Refused::Gone(id)));
+        assert_eq!(late(NOW).await, []);
+        let bounce = |n| Report { id, failed: vec![n], warned: false };
+        assert_eq!(queue::refused(&db.commit(bounce(0)).await.expect_err("it has not failed")), Some(Refused::Gone(id)));
+        assert!(!db.commit(bounce(1)).await.expect("told").removed, "others wait");
+        assert_eq!(queue::refused(&db.commit(bounce(1)).await.expect_err("told before")), Some(Refused::Gone(id)));
+        db.commit(settle(id, 0, Outcome::Delivered)).await.expect("delivered");
+        db.commit(settle(id, 2, failed())).await.expect("failed");
+        assert!(db.commit(bounce(2)).await.expect("told").removed);
+        assert_eq!(shown(db, id).await, "gone");
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_due_is_read_page_by_page() {
+    let world = world().await;
+    for Fresh { db, .. } in &world.engines {
+        for _ in 0..3 {
+            let step = enqueue(&world.bodies, b"x", 1, 3).await;
+            db.commit(step).await.expect("queued");
+        }
+        let (mut cursor, mut seen) = ((0, -1, -1), Vec::new());
+        loop {
+            let (messages, last) = queue::due_after(db, Kind::Remote, NOW + 2000, cursor, 2).await.expect("read");
+            let Some(last) = last else { break };
+            cursor = last;
+            seen.extend(messages.iter().flat_map(|message| message.recipients.iter().map(|entry| (entry.due, message.id, entry.n))));
+        }
+        assert_eq!(seen.len(), 6, "of four, one is local and one is not due yet");
+        assert!(seen.is_sorted(), "{seen:?}");
     }
 }
 

@@ -42,7 +42,6 @@ pub(super) fn parameters() -> impl Iterator<Item = Parameter> {
 
 #[rustfmt::skip]
 const PARAMETERS: &[Parameter] = &[
-    no("2bounce_notice_recipient", "postmaster", ""),
     no("access_map_defer_code", "450", ""),
     no("access_map_reject_code", "554", ""),
     no("address_verify_cache_cleanup_interval", "12h", ""),
@@ -361,7 +360,6 @@ const PARAMETERS: &[Parameter] = &[
     needless("newaliases_path", "/usr/bin/newaliases", PATH),
     no("non_fqdn_reject_code", "504", ""),
     restricts("non_smtpd_milters", "", &[]),
-    no("notify_classes", "resource, software", ""),
     needless("openssl_path", "openssl", PATH),
     no("owner_request_special", "yes", ""),
     no("parent_domain_matches_subdomains", "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,qmqpd_authorized_clients,relay_domains,smtpd_access_maps", ""),

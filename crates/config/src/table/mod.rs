@@ -117,9 +117,6 @@ static TABLE: LazyLock<BTreeMap<&'static str, Parameter>> = LazyLock::new(|| {
 
 /// Rows whose effect is not built yet, and why that matters to whoever sets one.
 const LATER: &[(&str, &str)] = &[
-    ("bounce_size_limit", "bounces are not written yet"),
-    ("delay_warning_time", "bounces are not written yet"),
-    ("double_bounce_sender", "bounces are not written yet"),
     ("mail_owner", "the server does not change its user yet: start it as the user it is to run as"),
     ("mailbox_size_limit", "only accounts have quotas: posthouse user add --quota"),
     ("queue_run_delay", "what is due is tried when it is due"),

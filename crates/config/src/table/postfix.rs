@@ -8,6 +8,7 @@ const fn p(name: &'static str, kind: Kind, default: &'static str, help: &'static
 
 /// Sorted by name.
 pub(super) const PARAMETERS: &[Parameter] = &[
+    p("2bounce_notice_recipient", Kind::Text, "postmaster", "Who is told of bounces that fail, if notify_classes has 2bounce."),
     p("append_at_myorigin", Kind::Bool, "yes", "A bare local part of a local submission gets @$myorigin."),
     p("append_dot_mydomain", Kind::Bool, "${{$compatibility_level} <level {1} ? {yes} : {no}}", "A domain without a dot in a local submission gets .$mydomain."),
     p("bounce_queue_lifetime", Kind::Time('d'), "5d", "How long a bounce is retried."),
@@ -42,6 +43,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     p("mynetworks", Kind::Networks, "", "Clients that may relay; default by mynetworks_style."),
     p("mynetworks_style", Kind::Choice(&["host", "subnet", "class"]), "${{$compatibility_level} <level {2} ? {subnet} : {host}}", "What mynetworks is when not set."),
     p("myorigin", Kind::Text, "$myhostname", "Domain of mail submitted here without one; a file name means its first line."),
+    p("notify_classes", Kind::List, "resource, software", "Of what postmaster is told; here of 2bounce only."),
     p("queue_run_delay", Kind::Time('s'), "300s", "Pause between looks for mail that is due."),
     p("recipient_delimiter", Kind::Text, "", "Characters that part user and extension; empty: no extensions."),
     p("relay_domains", Kind::List, "${{$compatibility_level} <level {2} ? {$mydestination} : {}}", "Domains whose mail is taken in to be passed on."),
