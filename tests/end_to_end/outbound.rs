@@ -261,7 +261,7 @@ fn every_fault_of_a_server_is_told_and_survived() {
         let domain = format!("fault{n}.test");
         let std::net::IpAddr::V4(address) = sink.at.ip() else { continue };
         hosts.dns.set(&domain, &[Record::A(address)]);
-        send(near.address("smtp"), "", &[&format!("x@{domain}")], "fault");
+        send(near.address("smtp"), "", &[format!("x@{domain}").as_str()], "fault");
     }
     for (n, (fault, told)) in faults.iter().enumerate() {
         let to = format!("to=<x@fault{n}.test>");

@@ -44,6 +44,7 @@ pub struct Config {
     recipient_restrictions: Vec<Restriction>,
     listens: BTreeMap<&'static str, Vec<Listen>>,
     addresses: Vec<std::net::IpAddr>,
+    transport_maps: Vec<crate::maps::Row>,
     problems: Vec<Problem>,
 }
 
@@ -68,6 +69,7 @@ impl Config {
             recipient_restrictions: Vec::new(),
             listens: BTreeMap::new(),
             addresses: outside.machine.addresses.iter().map(|(address, _)| *address).collect(),
+            transport_maps: Vec::new(),
             problems: Vec::new(),
         };
         config.fill(&raw, outside, &mut problems);
@@ -90,6 +92,11 @@ impl Config {
     /// Warnings and notes; nothing in them stops the start.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// The rows of `transport_maps`, in the order in which they count.
+    pub fn transport_maps(&self) -> &[crate::maps::Row] {
+        &self.transport_maps
     }
 
     /// The addresses of this machine.
@@ -243,6 +250,10 @@ impl Config {
 
     /// Reads what has a structure of its own.
     fn understand(&mut self, raw: &Raw, outside: &Outside<'_>, problems: &mut Vec<Problem>) {
+        match self.rows("transport_maps", outside, problems) {
+            Ok(rows) => self.transport_maps = rows,
+            Err(what) => problems.push(check::placed(raw, "transport_maps", Problem::new(Severity::Error, "bad-value", "transport_maps", what))),
+        }
         let mut complain = |name: &str, what: String| {
             problems.push(check::placed(raw, name, Problem::new(Severity::Error, "bad-value", name, what)));
         };
@@ -290,6 +301,21 @@ impl Config {
             resolve: outside.resolve,
         };
         listen::parse(&self.list(name), &ground)
+    }
+
+    /// The rows of the tables that a parameter names.
+    fn rows(&self, name: &str, outside: &Outside<'_>, problems: &mut Vec<Problem>) -> Result<Vec<crate::maps::Row>, String> {
+        const TEXTS: [&str; 6] = ["hash", "btree", "texthash", "lmdb", "cdb", "dbm"];
+        let mut all = Vec::new();
+        for table in value::list(self.text(name))? {
+            let path = table.split_once(':').filter(|(kind, path)| TEXTS.contains(kind) && path.starts_with('/')).map(|(_, path)| path);
+            let path = path.ok_or_else(|| format!("{table:?} is no table that can be read: TYPE:/FILE is, of the types {}", TEXTS.join(", ")))?;
+            let text = (outside.read)(Path::new(path)).map_err(|error| format!("{path}: {error}"))?;
+            let (rows, found) = crate::maps::parse(path, &text);
+            all.extend(rows);
+            problems.extend(found);
+        }
+        Ok(all)
     }
 
     /// The elements of a list, those of files it names in their place.

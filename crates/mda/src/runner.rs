@@ -218,10 +218,10 @@ impl<R: Routes> Runner<R> {
         if receipt.settled.removed {
             log::removed(message.id);
         }
-        if let Some(name) = receipt.settled.discard {
-            if let Err(error) = self.store.bodies().discard(vec![name]).await {
-                tracing::warn!("{}: {error}; the sweeper will", message.id);
-            }
+        if let Some(name) = receipt.settled.discard
+            && let Err(error) = self.store.bodies().discard(vec![name]).await
+        {
+            tracing::warn!("{}: {error}; the sweeper will", message.id);
         }
         Ok(Ok(()))
     }

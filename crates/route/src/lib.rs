@@ -14,7 +14,7 @@
 //!
 //! One step is [`Router::next`]; [`Router::route`] follows all of them, [`Router::explain`] is the same with every step told.
 //!
-//! Left out so far: system users and `/etc/aliases`, `.forward`, `virtual_alias_maps`, `transport_maps`, canonical and other
+//! Left out so far: system users and `/etc/aliases`, `.forward`, `virtual_alias_maps`, `transport_maps` for classes of our own, canonical and other
 //! rewriting maps, address literals.
 //!
 //! Limits: [`EXPANSION_LIMIT`], [`LOCAL_DOMAINS_LIMIT`].

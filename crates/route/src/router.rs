@@ -114,7 +114,7 @@ impl Router {
                 let hop = self.settings.hop(address);
                 trace.tell("remote", address, || match hop.is_empty() {
                     true => (format!("the MX of {}", address.domain()), "relayhost is empty".to_owned()),
-                    false => (hop.clone(), "relayhost or default_transport names it".to_owned()),
+                    false => (hop.clone(), "transport_maps, relayhost or default_transport names it".to_owned()),
                 });
                 Ok(Next::Remote { hop, class })
             }

@@ -1,5 +1,7 @@
 //! What routing takes from main.cf.
 
+use std::collections::HashMap;
+
 use config::Config;
 use config::domains::Domains;
 use mail::Address;
@@ -24,6 +26,8 @@ pub struct Settings {
     pub relayhost: String,
     /// `default_transport`
     pub transport: String,
+    /// `transport_maps`: keys as [`Settings::hop`] asks for them.
+    pub transports: HashMap<String, String>,
     /// `postmaster`: who gets mail to postmaster@ and abuse@; none: the first account.
     pub postmaster: Option<Address>,
     /// `append_at_myorigin`
@@ -44,6 +48,8 @@ impl Settings {
             delimiter: config.text("recipient_delimiter").to_owned(),
             relayhost: config.list("relayhost").join(", "),
             transport: config.text("default_transport").to_owned(),
+            // of two tables with one key the first counts
+            transports: config.transport_maps().iter().rev().map(|row| (row.key.clone(), row.value.clone())).collect(),
             postmaster: None,
             append_origin: config.bool("append_at_myorigin"),
             append_domain: config.bool("append_dot_mydomain"),
@@ -54,15 +60,33 @@ impl Settings {
     }
 
     /// The next hop of an address elsewhere: hosts to be tried in their order; empty, the MX of its domain; or `error:TEXT`, `retry:TEXT`
-    /// where there is no way.
-    pub fn hop(&self, _address: &Address) -> String {
-        let (transport, hop) = self.transport.split_once(':').unwrap_or((&self.transport, ""));
+    /// where there is no way. As transport(5) of Postfix says: what a table leaves out is filled in from `default_transport` and `relayhost`.
+    pub fn hop(&self, address: &Address) -> String {
+        let (usual, usual_hop) = self.transport.split_once(':').unwrap_or((&self.transport, ""));
+        let (transport, hop) = match self.mapped(address).map(|value| value.split_once(':').unwrap_or((value, ""))) {
+            None | Some(("", "")) if usual_hop.is_empty() && matches!(usual, "" | "smtp" | "relay") => (usual, self.relayhost.as_str()),
+            None | Some(("", "")) => (usual, usual_hop),
+            Some(("", hop)) => (usual, hop),
+            Some(way) => way,
+        };
         match transport {
-            "" | "smtp" | "relay" if hop.is_empty() => self.relayhost.clone(),
             "" | "smtp" | "relay" => hop.to_owned(),
-            "error" | "retry" => self.transport.clone(),
+            "error" | "retry" => format!("{transport}:{hop}"),
             _ => format!("retry:4.3.0 mail transport unavailable: {transport}"),
         }
+    }
+
+    /// What the tables say: of the address, without its detail, of the domain, of those above it, of all.
+    fn mapped(&self, address: &Address) -> Option<&str> {
+        if self.transports.is_empty() {
+            return None;
+        }
+        let folded = address.folded();
+        let (base, _) = folded.split_delimiter(&self.delimiter);
+        let domain = folded.domain();
+        let above = domain.match_indices('.').map(|(at, _)| domain[at..].to_owned());
+        let keys = [folded.to_string(), base.to_string(), domain.to_owned()].into_iter().chain(above).chain(["*".to_owned()]);
+        keys.into_iter().find_map(|key| self.transports.get(&key)).map(|value| value.trim())
     }
 
     /// An address as a local submission may write it: `user` gets `@$myorigin`, `user@host` gets `.$mydomain`, each if its
@@ -107,6 +131,39 @@ mod tests {
         }
         assert!(settings("append_at_myorigin = no").complete("root").is_err());
         assert!(new.complete("").is_err());
+    }
+
+    #[test]
+    fn tables_say_where_mail_goes() {
+        let table = "special@a.test smtp:[one.test]\na.test smtp:[two.test]:2525\n.a.test relay:[three.test]\nmx.test smtp:\nback.test :\n\
+                     via.test :[four.test]\nno.test error:5.1.2 not here: never\nlater.test retry:\nodd.test uucp:x\n";
+        let read = |path: &Path| if path == Path::new("/t") { Ok(table.to_owned()) } else { Err("no such file".to_owned()) };
+        let outside = Outside { read: &read, ..Outside::nothing("vm") };
+        let settings = |text: &str| {
+            let text = format!("myhostname = mail.example.test\nrecipient_delimiter = +\nrelayhost = [relay.test]\ntransport_maps = hash:/t\n{text}");
+            Settings::of(&Config::new(Path::new("/c"), &text, &outside).unwrap())
+        };
+        for (address, hop) in [
+            ("special@a.test", "[one.test]"),
+            ("Special+x@A.test", "[one.test]"),
+            ("other@a.test", "[two.test]:2525"),
+            ("x@b.a.test", "[three.test]"),
+            ("x@c.b.a.test", "[three.test]"),
+            ("x@mx.test", ""),
+            ("x@back.test", "[relay.test]"),
+            ("x@via.test", "[four.test]"),
+            ("x@no.test", "error:5.1.2 not here: never"),
+            ("x@later.test", "retry:"),
+            ("x@odd.test", "retry:4.3.0 mail transport unavailable: uucp"),
+            ("x@else.test", "[relay.test]"),
+        ] {
+            assert_eq!(settings("").hop(&Address::parse(address).unwrap()), hop, "{address}");
+        }
+        let error = settings("default_transport = error:5.3.2 no way");
+        assert_eq!(error.hop(&Address::parse("x@else.test").unwrap()), "error:5.3.2 no way");
+        assert_eq!(error.hop(&Address::parse("x@a.test").unwrap()), "[two.test]:2525");
+        assert!(Config::new(Path::new("/c"), "transport_maps = hash:/missing", &outside).is_err());
+        assert!(Config::new(Path::new("/c"), "transport_maps = ldap:/t", &outside).is_err());
     }
 
     #[test]

@@ -751,7 +751,6 @@ const PARAMETERS: &[Parameter] = &[
     no("tlsproxy_use_tls", "$smtpd_use_tls", ""),
     no("tlsproxy_watchdog_timeout", "10s", ""),
     needless("trace_service_name", "trace", SERVICE),
-    no("transport_maps", "", ""),
     no("transport_retry_time", "60s", ""),
     needless("trigger_timeout", "10s", BUILT),
     no("undisclosed_recipients_header", "", ""),

@@ -90,4 +90,5 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     p("strict_rfc821_envelopes", Kind::Bool, "no", "Addresses in MAIL and RCPT must stand in <>."),
     p("syslog_facility", Kind::Text, "mail", "Facility of the log."),
     p("syslog_name", Kind::Text, "${multi_instance_name?{$multi_instance_name}:{postfix}}", "Name that starts each line of the log."),
+    p("transport_maps", Kind::List, "", "Tables of where mail to other hosts goes: hash:/FILE and its kin, read as text."),
 ];
