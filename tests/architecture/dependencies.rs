@@ -11,7 +11,7 @@ const DRAWING: &[(&str, &[&str])] = &[
     ("imapd", &["imap", "auth", "store", "net"]),
     ("pop3d", &["pop3", "auth", "store", "net"]),
     ("sieved", &["sieve", "auth", "store", "net"]),
-    ("outbound", &["smtp", "route", "mda", "queue", "net"]),
+    ("outbound", &["smtp", "sasl", "route", "mda", "queue", "net"]),
     ("httpd", &["auth", "store", "queue", "net", "config"]),
     ("mda", &["route", "sieve", "store", "queue", "db"]),
     ("route", &["config", "store", "net"]),

@@ -116,6 +116,9 @@ impl Imap {
                 assert!(line.contains(" OK "), "{line}");
                 return messages;
             }
+            if !line.contains(" FETCH (") {
+                continue; // what came meanwhile is told, too
+            }
             let after = |word: &str| line.split_once(word).map(|(_, rest)| rest.trim_end()).unwrap_or_else(|| panic!("{word}: {line}"));
             let (flags, _) = after("FLAGS (").split_once(')').expect("flags");
             let uid = after("UID ").split(' ').next().and_then(|uid| uid.parse().ok()).expect("a UID");

@@ -44,8 +44,18 @@ pub struct Config {
     recipient_restrictions: Vec<Restriction>,
     listens: BTreeMap<&'static str, Vec<Listen>>,
     addresses: Vec<std::net::IpAddr>,
-    transport_maps: Vec<crate::maps::Row>,
+    tables: Tables,
     problems: Vec<Problem>,
+}
+
+/// Rows of tables by parameter. Some hold passwords, so they are never printed.
+#[derive(Clone, Default)]
+struct Tables(BTreeMap<&'static str, Vec<crate::maps::Row>>);
+
+impl std::fmt::Debug for Tables {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Tables(…)")
+    }
 }
 
 impl Config {
@@ -69,7 +79,7 @@ impl Config {
             recipient_restrictions: Vec::new(),
             listens: BTreeMap::new(),
             addresses: outside.machine.addresses.iter().map(|(address, _)| *address).collect(),
-            transport_maps: Vec::new(),
+            tables: Tables::default(),
             problems: Vec::new(),
         };
         config.fill(&raw, outside, &mut problems);
@@ -94,9 +104,9 @@ impl Config {
         &self.problems
     }
 
-    /// The rows of `transport_maps`, in the order in which they count.
-    pub fn transport_maps(&self) -> &[crate::maps::Row] {
-        &self.transport_maps
+    /// The rows of `transport_maps` or another table that is read, in the order in which they count.
+    pub fn table(&self, name: &str) -> &[crate::maps::Row] {
+        self.tables.0.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// The addresses of this machine.
@@ -250,9 +260,11 @@ impl Config {
 
     /// Reads what has a structure of its own.
     fn understand(&mut self, raw: &Raw, outside: &Outside<'_>, problems: &mut Vec<Problem>) {
-        match self.rows("transport_maps", outside, problems) {
-            Ok(rows) => self.transport_maps = rows,
-            Err(what) => problems.push(check::placed(raw, "transport_maps", Problem::new(Severity::Error, "bad-value", "transport_maps", what))),
+        for name in ["transport_maps", "smtp_sasl_password_maps"] {
+            match self.rows(name, outside, problems) {
+                Ok(rows) => drop(self.tables.0.insert(name, rows)),
+                Err(what) => problems.push(check::placed(raw, name, Problem::new(Severity::Error, "bad-value", name, what))),
+            }
         }
         let mut complain = |name: &str, what: String| {
             problems.push(check::placed(raw, name, Problem::new(Severity::Error, "bad-value", name, what)));

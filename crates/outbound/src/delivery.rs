@@ -34,6 +34,7 @@ const NO_ANSWER: Status = Status(4, 4, 1);
 const LOST: Status = Status(4, 4, 2);
 const NO_TLS: Status = Status(4, 7, 4);
 const TLS_FAILED: Status = Status(4, 7, 5);
+const NO_LOGIN: Status = Status(4, 7, 0);
 const TOO_BIG: Status = Status(5, 3, 4);
 const LOOPS: Status = Status(5, 4, 6);
 const OURS: Status = Status(4, 3, 0);
@@ -249,7 +250,7 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     async fn at_host(&self, work: &mut Work, sessions: &mut usize, tls: TlsLevel) -> End {
-        let Host { name, address } = self.host;
+        let Host { name, address, .. } = self.host;
         let connection = match net::dial(*address, "smtp", self.settings.connect).await {
             Ok(connection) => connection,
             Err(error) => {
@@ -274,7 +275,7 @@ impl Attempt<'_> {
         let relay = format!("{name}[{}]:{}", address.ip(), address.port());
         let peer = format!("{name}[{}]", address.ip());
         let ended = net::call(connection, dialogue, call, async |talk| {
-            Visit { shared: self.shared, settings: self.settings, stop: self.stop, tls, talk, peer, relay, offers: Capabilities::default(), doing: "" }.run(work).await
+            Visit { shared: self.shared, settings: self.settings, host: self.host, stop: self.stop, tls, talk, peer, relay, offers: Capabilities::default(), doing: "" }.run(work).await
         });
         match ended.await {
             Ok(end) => end,
@@ -290,6 +291,7 @@ impl Attempt<'_> {
 struct Visit<'a> {
     shared: &'a Arc<Shared>,
     settings: &'a Arc<Settings>,
+    host: &'a Host,
     stop: &'a Stop,
     tls: TlsLevel,
     talk: Conversation<Session>,
@@ -352,12 +354,43 @@ impl Visit<'_> {
         }
         self.hello().await?;
         match self.tls {
-            TlsLevel::None => Ok(()),
-            TlsLevel::May if !self.offers.starttls => Ok(()),
+            TlsLevel::None => {}
+            TlsLevel::May if !self.offers.starttls => {}
             TlsLevel::Encrypt if !self.offers.starttls => {
-                Err(End::Refused(Verdict::Deferred(NO_TLS, format!("TLS is required, but was not offered by host {}", self.peer))))
+                return Err(End::Refused(Verdict::Deferred(NO_TLS, format!("TLS is required, but was not offered by host {}", self.peer))));
             }
-            TlsLevel::May | TlsLevel::Encrypt => self.starttls().await,
+            TlsLevel::May | TlsLevel::Encrypt => self.starttls().await?,
+        }
+        self.login().await
+    }
+
+    /// Where there is a login for this host. A server that offers none gets the mail all the same.
+    async fn login(&mut self) -> Result<(), End> {
+        let settings = self.settings.clone();
+        let Some((name, password)) = settings.logins.at(self.host).filter(|_| !self.offers.mechanisms.is_empty()) else { return Ok(()) };
+        let failed = |peer: &str, why: &dyn std::fmt::Display| End::Refused(Verdict::Deferred(NO_LOGIN, format!("SASL authentication failed; {peer}{why}")));
+        let Some(mechanism) = settings.logins.mechanism(&self.offers.mechanisms, self.talk.secured()) else {
+            return Err(failed(&format!("cannot authenticate to server {}", self.peer), &": no mechanism available"));
+        };
+        self.doing = "performing the SASL handshake";
+        let lost = |over: Over| End::Refused(over.0);
+        let (mut client, initial) = sasl::Client::start(mechanism, name, password.as_bytes(), &sasl::scram::nonce());
+        let mut reply = self.ask(Request::Auth { mechanism: mechanism.name(), initial }).await.map_err(lost)?;
+        while reply.code() == 334 {
+            let challenge = sasl::base64::decode(reply.lines().next().unwrap_or_default().as_bytes());
+            let response = challenge.ok_or(sasl::BadServer::Challenge).and_then(|challenge| client.respond(&challenge));
+            reply = match response {
+                Ok(response) => self.ask(Request::Respond(response)).await.map_err(lost)?,
+                Err(bad) => {
+                    let _ = self.ask(Request::GiveUp).await.map_err(lost)?;
+                    return Err(failed(&format!("server {}: ", self.peer), &bad));
+                }
+            };
+        }
+        match reply.code() {
+            235 if client.is_satisfied() => Ok(()),
+            235 => Err(failed(&format!("server {}: ", self.peer), &sasl::BadServer::Impostor)),
+            _ => Err(failed(&format!("server {} said: ", self.peer), &reply)),
         }
     }
 

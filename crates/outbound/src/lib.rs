@@ -22,11 +22,13 @@ pub mod bounce;
 mod delivery;
 mod hop;
 mod log;
+mod login;
 pub mod resolve;
 pub mod runner;
 pub mod schedule;
 mod settings;
 
 pub use hop::{BadHop, Hop};
+pub use login::Logins;
 pub use runner::Outbound;
 pub use settings::{Settings, TlsLevel};

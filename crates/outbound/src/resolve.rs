@@ -30,6 +30,8 @@ const ATTEMPTS: usize = 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     pub name: String,
+    /// The next hop that led to it, as it is written: logins are looked up by it.
+    pub hop: String,
     pub address: SocketAddr,
 }
 
@@ -70,12 +72,12 @@ async fn of_hop(names: &impl Names, hop: &Hop, settings: &Settings) -> Result<Ve
         let address = SocketAddr::new(address, port);
         return match settings.is_own(address) {
             true => Err(loops(hop)),
-            false => Ok(vec![Host { name: hop.host.clone(), address }]),
+            false => Ok(vec![Host { name: hop.host.clone(), hop: hop.to_string(), address }]),
         };
     }
     if hop.direct {
         let addresses = names.addresses(&hop.host).await.map_err(|missing| not_found(&hop.host, "A", missing))?;
-        let found = addresses.into_iter().map(|ip| Host { name: hop.host.clone(), address: SocketAddr::new(ip, port) }).collect();
+        let found = addresses.into_iter().map(|ip| Host { name: hop.host.clone(), hop: hop.to_string(), address: SocketAddr::new(ip, port) }).collect();
         return chosen(hop, vec![found], settings);
     }
     let mut exchangers = match names.mx(&hop.host).await {
@@ -88,12 +90,12 @@ async fn of_hop(names: &impl Names, hop: &Hop, settings: &Settings) -> Result<Ve
         return Err(Verdict::Failed(Status(5, 1, 0), format!("Domain {} does not accept mail (nullMX)", hop.host)));
     }
     exchangers.retain(|(_, name)| !name.is_empty()); // RFC 7505 §3: beside others it means nothing
-    let groups = by_preference(names, exchangers, port).await.map_err(|missing| not_found(&hop.host, "A", missing))?;
+    let groups = by_preference(names, exchangers, hop, port).await.map_err(|missing| not_found(&hop.host, "A", missing))?;
     chosen(hop, groups, settings)
 }
 
 /// Hosts of one preference stand together. The last reason counts if nobody has an address; what is unknown counts before what is not.
-async fn by_preference(names: &impl Names, mut exchangers: Vec<(u16, String)>, port: u16) -> Result<Vec<Vec<Host>>, Missing> {
+async fn by_preference(names: &impl Names, mut exchangers: Vec<(u16, String)>, hop: &Hop, port: u16) -> Result<Vec<Vec<Host>>, Missing> {
     exchangers.sort_by_key(|(preference, _)| *preference);
     let (mut groups, mut last, mut missing) = (Vec::<Vec<Host>>::new(), None, Missing::NoData);
     for (preference, name) in exchangers.into_iter().take(RECORDS) {
@@ -109,7 +111,7 @@ async fn by_preference(names: &impl Names, mut exchangers: Vec<(u16, String)>, p
             last = Some(preference);
         }
         if let Some(group) = groups.last_mut() {
-            group.extend(addresses.into_iter().map(|ip| Host { name: name.clone(), address: SocketAddr::new(ip, port) }));
+            group.extend(addresses.into_iter().map(|ip| Host { name: name.clone(), hop: hop.to_string(), address: SocketAddr::new(ip, port) }));
         }
     }
     if groups.is_empty() { Err(missing) } else { Ok(groups) }

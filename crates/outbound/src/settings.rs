@@ -40,6 +40,7 @@ pub struct Settings {
     pub ipv4: bool,
     pub ipv6: bool,
     pub tls: TlsLevel,
+    pub logins: crate::Logins,
     /// `smtp_connect_timeout`
     pub connect: Duration,
     pub timeouts: Timeouts,
@@ -78,6 +79,7 @@ impl Default for Settings {
             ipv4: true,
             ipv6: true,
             tls: TlsLevel::None,
+            logins: crate::Logins::default(),
             connect: seconds(30),
             timeouts: Timeouts::default(),
             transfer: seconds(180),
@@ -122,6 +124,7 @@ impl Settings {
                 "may" => TlsLevel::May,
                 _ => TlsLevel::None,
             },
+            logins: crate::Logins::of(config),
             connect: time("smtp_connect_timeout"),
             timeouts: Timeouts {
                 hello: time("smtp_helo_timeout"),

@@ -49,7 +49,7 @@ impl Settings {
             relayhost: config.list("relayhost").join(", "),
             transport: config.text("default_transport").to_owned(),
             // of two tables with one key the first counts
-            transports: config.transport_maps().iter().rev().map(|row| (row.key.clone(), row.value.clone())).collect(),
+            transports: config.table("transport_maps").iter().rev().map(|row| (row.key.clone(), row.value.clone())).collect(),
             postmaster: None,
             append_origin: config.bool("append_at_myorigin"),
             append_domain: config.bool("append_dot_mydomain"),

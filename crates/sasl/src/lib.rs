@@ -1,4 +1,4 @@
-//! SASL as a server speaks it: exchanges over bytes, and the records passwords are checked against.
+//! SASL as a server speaks it, and as a client does ([`Client`]): exchanges over bytes, and the records passwords are checked against.
 //!
 //! Implements SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, 7677, with `tls-exporter` of RFC 9266), PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login-00, which every printer and Outlook
 //! still speaks), the base64 rules that SMTP, IMAP, POP3 and ManageSieve share (RFC 4648 §4, strict as
@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod base64;
+mod client;
 mod credentials;
 mod exchange;
 mod login;
@@ -24,6 +25,7 @@ mod plain;
 pub mod record;
 pub mod scram;
 
+pub use client::{BadServer, Client};
 pub use credentials::{Credentials, MAX_NAME, MAX_PASSWORD};
 pub use exchange::{Exchange, MAX_RESPONSE, Step};
 pub use mechanism::Mechanism;

@@ -44,9 +44,7 @@ impl Keys {
     }
 
     pub(crate) fn derive(password: &[u8], salt: Vec<u8>, iterations: u32) -> Keys {
-        let salted: [u8; 32] = pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(&prepared(password), &salt, iterations);
-        let stored = Sha256::digest(mac(&salted, b"Client Key")).into();
-        Keys { iterations, salt, stored, server: mac(&salted, b"Server Key") }
+        salted(password, salt, iterations).1
     }
 
     /// Keys that are nobody's, for a login nobody has: always the same for one `name` under one `secret`, or who asks twice
@@ -82,6 +80,14 @@ impl Keys {
             _ => Err(true),
         }
     }
+}
+
+/// The client's own key, and what a server keeps.
+pub(crate) fn salted(password: &[u8], salt: Vec<u8>, iterations: u32) -> ([u8; 32], Keys) {
+    let salted: [u8; 32] = pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(&prepared(password), &salt, iterations);
+    let client = mac(&salted, b"Client Key");
+    let stored = Sha256::digest(client).into();
+    (client, Keys { iterations, salt, stored, server: mac(&salted, b"Server Key") })
 }
 
 /// As Dovecot writes it behind `{SCRAM-SHA-256}`.

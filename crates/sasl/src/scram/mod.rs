@@ -6,6 +6,6 @@ mod message;
 mod server;
 
 pub use keys::{ITERATIONS, Keys, MAX_ITERATIONS};
-pub(crate) use keys::LIMIT;
+pub(crate) use keys::{LIMIT, mac, salted};
 pub use server::{Asking, Binding, nonce};
 pub(crate) use server::{First, Proof, Success};
