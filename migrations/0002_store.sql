@@ -134,8 +134,9 @@ CREATE TABLE body (
     data {blob},
     PRIMARY KEY (account_id, id)
 );
--- What is still to be done to files after the commit that decided it: op 1 = remove the file arg of folder dir,
--- 2 = remove the folder dir, 3 = rename the folder dir to arg.
+-- What is still to be done to files after the commit that decided it: op 1 = remove the file arg (base:2,letters; the letters say
+-- where to look first, and may be missing) of folder dir, 2 = remove the folder dir, 3 = rename the folder dir to arg, 4 = give the
+-- file dir (folder/base:2,letters) the second name arg (the same).
 CREATE TABLE todo (
     account_id BIGINT NOT NULL,
     id BIGINT NOT NULL,
