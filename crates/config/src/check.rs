@@ -6,12 +6,13 @@ use crate::level::Level;
 use crate::problem::{Problem, Severity};
 use crate::raw::Raw;
 use crate::restrictions;
+use crate::slip;
 use crate::table::{self, Kind, Parameter, Support};
 use crate::value;
 use std::collections::BTreeSet;
 
 /// Sees that an expanded value has the form of its kind; says what is wrong otherwise.
-pub fn kind(kind: Kind, text: &str) -> Result<(), String> {
+pub(crate) fn kind(kind: Kind, text: &str) -> Result<(), String> {
     let one_of = |text: &str, words: &[&str]| {
         let known = words.contains(&text);
         if known { Ok(()) } else { Err(format!("\"{text}\" is not one of: {}", words.join(", "))) }
@@ -75,8 +76,20 @@ pub(crate) fn undefined(raw: &Raw, name: &str, undefined: &[String], problems: &
     }
     for other in undefined {
         let problem = Problem::new(Severity::Warning, "undefined", name, format!("undefined parameter: {other}"));
-        problems.push(placed(raw, name, problem.fix(near(other).map_or_else(String::new, |name| format!("did you mean ${name}?")))));
+        problems.push(placed(raw, name, problem.fix(slip::misspelt(other).unwrap_or_default())));
     }
+}
+
+/// What looks as if a shell had eaten a variable: an error where the value can't be empty, else a warning.
+pub(crate) fn slips(raw: &Raw, name: &str, expanded: &str, problems: &mut Vec<Problem>) {
+    let Some(written) = raw.set(name) else { return };
+    let eaten = slip::eaten(name, written);
+    let problem = match (slip::must_not_be_empty(name, expanded), &eaten) {
+        (Some(what), _) => Problem::new(Severity::Error, "bad-value", name, what),
+        (None, Some(_)) => Problem::new(Severity::Warning, "eaten", name, format!("\"{written}\" has a hole")),
+        (None, None) => return,
+    };
+    problems.push(placed(raw, name, problem.fix(eaten.unwrap_or_default())));
 }
 
 /// Everything set that is not supported or not known.
@@ -243,7 +256,7 @@ fn services(config: &Config, raw: &Raw, problems: &mut Vec<Problem>) {
 }
 
 /// The known name that `name` was probably meant to be.
-fn near(name: &str) -> Option<&'static str> {
+pub(crate) fn near(name: &str) -> Option<&'static str> {
     nearest(name, table::parameters().map(|parameter| parameter.name))
 }
 
@@ -291,7 +304,10 @@ mod tests {
     /// A broken sample for each message.
     #[test]
     fn each_mistake_gets_its_message() {
-        let cases: [(&str, &[&str]); 25] = [
+        let cases: [(&str, &[&str]); 28] = [
+            ("mydomain = d.test\nmyorigin=", &["error /c/main.cf, line 2: myorigin: bad string length 0 < 1: myorigin =; did the shell eat $mydomain? use single quotes: postconf -e 'myorigin = $mydomain'"]),
+            ("relayhost =\nmyorigin = $relayhost", &["error /c/main.cf, line 2: myorigin: bad string length 0 < 1: myorigin ="]),
+            ("mydestination = ,localhost.,localhost", &["warning /c/main.cf, line 1: mydestination: \",localhost.,localhost\" has a hole; did the shell eat $myhostname and $mydomain? use single quotes"]),
             ("soft_bounce = maybe", &["error /c/main.cf, line 1: soft_bounce: \"maybe\" is neither yes nor no; the default is no"]),
             ("\nmessage_size_limit = abc", &["error /c/main.cf, line 2: message_size_limit: \"abc\" is not a number; the default is 10240000"]),
             ("smtpd_timeout = 5y", &["error /c/main.cf, line 1: smtpd_timeout: \"5y\": the unit of a time is one of s m h d w; the default is 300s"]),
@@ -306,7 +322,7 @@ mod tests {
             ("inet_interfaces = nosuch.example", &["error smtp_listen: host name \"nosuch.example\" has no address"]),
             ("message_size_limit = 60000000", &["error /c/main.cf, line 1: mailbox_size_limit: is smaller than message_size_limit; raise mailbox_size_limit, or set it to 0 for no limit"]),
             ("smtpd_banner = hello", &["warning /c/main.cf, line 1: smtpd_banner: does not start with the name of this machine (RFC 5321 §4.2); let it start with $myhostname"]),
-            ("mydestination = $myhostname, localhost.$mydimain", &["warning /c/main.cf, line 1: mydestination: undefined parameter: mydimain; did you mean $mydomain?"]),
+            ("mydestination = $myhostname, localhost.$mydimain", &["warning /c/main.cf, line 1: mydestination: undefined parameter: mydimain; mydimain: did you mean mydomain?"]),
             ("mydestinations = a", &["warning /c/main.cf, line 1: mydestinations: unknown parameter, and nothing refers to it; did you mean mydestination?"]),
             ("mydomain = $myhostname\nmyhostname = $mydomain", &["error /c/main.cf, line 1: mydomain: unreasonable macro call nesting: \"myhostname\""]),
             ("biff = yes", &["note /c/main.cf, line 1: biff: has no effect here: nobody is told by comsat; IDLE tells at once"]),

@@ -241,6 +241,7 @@ impl Config {
                 let problem = Problem::new(Severity::Error, "bad-value", name, what).fix(check::remedy(raw, parameter, &text));
                 problems.push(check::placed(raw, name, problem));
             }
+            check::slips(raw, name, &text, problems);
             self.values.insert(name, text);
         }
         self.take_certificate_of_postfix(raw);

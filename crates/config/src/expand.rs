@@ -80,9 +80,11 @@ pub fn references(text: &str) -> Vec<String> {
             rest = after;
             continue;
         }
-        let inner = rest.trim_start_matches(['{', '(']).trim_ascii_start();
-        let name = &inner[..name_end(inner)];
-        if !name.is_empty() {
+        let enclosed = rest.starts_with(['{', '(']);
+        let inner = if enclosed { rest[1..].trim_ascii_start() } else { rest };
+        let (name, after) = inner.split_at(name_end(inner));
+        let whole = !enclosed || after.trim_ascii_start().starts_with(['?', ':', '}', ')']);
+        if !name.is_empty() && whole {
             found.push(name.to_owned());
         }
     }
@@ -141,7 +143,9 @@ impl Run<'_> {
         out: &mut String,
     ) -> Result<&'t str, MacroError> {
         if depth >= DEPTH_LIMIT {
-            return Err(MacroError::Nesting(short(here)));
+            let inner = here[2..].trim_ascii_start();
+            let name = &inner[..name_end(inner)];
+            return Err(MacroError::Nesting(if name.is_empty() { short(here) } else { name.to_owned() }));
         }
         let (inner, rest) = balanced(&here[1..], pair).ok_or_else(|| MacroError::Truncated(here.to_owned()))?;
         if inner.trim_ascii().is_empty() {
@@ -186,8 +190,9 @@ impl Run<'_> {
             ">=" => Ordering::is_ge,
             ">" => Ordering::is_gt,
             _ => {
-                let expected = "\"==\" or \"!=\" or \"<\" or \"<=\" or \">=\" or \">\"";
-                return Err(MacroError::Expected { expected, at: pointed(body, rest) });
+                // The quotes too are those of Postfix.
+                let expected = "\"==\" or \"!=\"\" or \"<\"\" or \"<=\"\" or \">=\"\" or \">\"";
+                return Err(MacroError::Expected { expected, at: pointed(&body[1..], rest) });
             }
         };
         if !after.starts_with('{') {
@@ -222,8 +227,8 @@ impl Run<'_> {
         let rest = rest.trim_ascii_start();
         let second = match (want, rest.strip_prefix(':')) {
             (_, None) if rest.is_empty() => "",
-            (true, None) => return Err(MacroError::Expected { expected: "\":\"", at: pointed(all, rest) }),
-            (false, _) => return Err(MacroError::Unexpected(pointed(all, rest))),
+            (true, None) => return Err(MacroError::Expected { expected: "\":\"", at: pointed(&braced[1..], rest) }),
+            (false, _) => return Err(MacroError::Unexpected(pointed(&braced[1..], rest))),
             (true, Some(second)) => {
                 let second = second.trim_ascii_start();
                 match balanced(second, ('{', '}')) {
@@ -399,8 +404,8 @@ mod tests {
             ("${my-domain}|", "attribute name syntax error at: \"...my>>>-domain\""),
             ("${my domain}|", "attribute name syntax error at: \"...my>>> domain\""),
             ("${mydomain#x}|", "attribute name syntax error at: \"...mydomain>>>#x\""),
-            ("${mydomain?{A} junk}|", "\":\" expected at: \"...mydomain?{A}>>>junk\""),
-            ("${mydomain:{A}?{B}}|", "unexpected input at: \"...mydomain:{A}>>>?{B}\""),
+            ("${mydomain?{A} junk}|", "\":\" expected at: \"...A}>>>junk\""),
+            ("${mydomain:{A}?{B}}|", "unexpected input at: \"...A}>>>?{B}\""),
             ("${{x} <level {3.6.6} ? {yes} : {no}}|", "malformed compatibility level syntax: \"x\""),
             ("$loop", "unreasonable macro call nesting: \"loop\""),
         ];
@@ -432,7 +437,7 @@ mod tests {
 
     #[test]
     fn references_are_found_without_following_them() {
-        let found = references("$a ${b?$c} $(d) $$e ${{$f} == {x} ? {$g}} $ ${ h }");
+        let found = references("$a ${b?$c} $(d) $$e ${{$f} == {x} ? {$g}} ${{i} == {j}} $ ${ h } ${k-l}");
         assert_eq!(found, ["a", "b", "c", "d", "f", "g", "h"]);
     }
 

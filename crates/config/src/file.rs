@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Outside};
 use crate::machine::{self, Machine};
+use crate::maps::TABLE_LIMIT;
 use crate::problem::{Problem, Severity};
 use crate::source::FILE_LIMIT;
 use std::fs::{self, File, OpenOptions};
@@ -52,12 +53,21 @@ pub fn this_machine() -> Machine {
 /// The text of a file; the error is in the words of the system. Octets that are not UTF-8 are replaced: they can only stand
 /// in comments or be wrong.
 pub fn read(path: &Path) -> Result<String, String> {
+    read_within(path, FILE_LIMIT)
+}
+
+/// The text of a lookup table; as [`read`], with the limit of tables.
+pub fn read_table(path: &Path) -> Result<String, String> {
+    read_within(path, TABLE_LIMIT)
+}
+
+fn read_within(path: &Path, limit: usize) -> Result<String, String> {
     let plain = |error: io::Error| reason(&error);
     let mut octets = Vec::new();
-    let limit = u64::try_from(FILE_LIMIT).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path).map_err(plain)?.take(limit).read_to_end(&mut octets).map_err(plain)?;
-    if octets.len() > FILE_LIMIT {
-        return Err(format!("larger than {FILE_LIMIT} octets"));
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path).map_err(plain)?.take(most).read_to_end(&mut octets).map_err(plain)?;
+    if octets.len() > limit {
+        return Err(format!("larger than {limit} octets"));
     }
     Ok(String::from_utf8_lossy(&octets).into_owned())
 }

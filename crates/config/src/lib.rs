@@ -1,9 +1,10 @@
 //! main.cf: the parameters of Postfix and ours, their expansion, their checks, edits, and `postconf` as a library.
 //!
 //! Follows Postfix 3.7.11: file syntax (postconf(5) "NOTATION"), defaults by `compatibility_level`, the behaviour of
-//! `postconf` without master.cf. Leaves out master.cf (`-M -F -P`), bounce templates (`-b -t`) and lookups in tables.
+//! `postconf` without master.cf. Leaves out edits of master.cf and bounce templates (`-b -t`). Lookup tables are in
+//! [`maps`].
 //!
-//! Pure, except for the one module [`file`]. A [`Config`] that exists is sound; nothing later checks a value again.
+//! Pure, except for [`file`] and what [`postconf`] does with it. A [`Config`] that exists is sound; nothing later checks a value again.
 //!
 //! Start at [`Config`]; the table of parameters is [`table`].
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@ pub mod postconf;
 mod problem;
 pub mod raw;
 pub mod restrictions;
+pub mod slip;
 pub mod source;
 pub mod table;
 pub mod value;

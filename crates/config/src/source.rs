@@ -16,6 +16,8 @@ pub struct Entry {
     pub name: String,
     /// Unexpanded, runs of white space made one blank.
     pub value: String,
+    /// As Postfix says it in messages: its white space kept.
+    pub written: String,
     /// First line of it, from 1.
     pub line: u32,
 }
@@ -47,7 +49,7 @@ impl Source {
                 Logical::Stray { line, text } => source.stray(line, text),
                 Logical::Entry { line, text } => match split(&text) {
                     Ok((name, value)) => {
-                        let entry = Entry { name: name.to_owned(), value: squeeze(value), line };
+                        let entry = Entry { name: name.to_owned(), value: squeeze(value), written: printable(value), line };
                         source.add(entry);
                     }
                     Err(what) => {
@@ -67,14 +69,14 @@ impl Source {
 
     fn stray(&mut self, line: u32, text: &str) {
         let text = format!("logical line must not start with whitespace: \"{text}\"");
-        self.problems.push(Problem::new(Severity::Warning, "syntax", "", text).at(self.file.clone(), line));
+        self.problems.push(Problem::new(Severity::Warning, "stray", "", text).at(self.file.clone(), line));
     }
 
     fn add(&mut self, entry: Entry) {
         match self.places.get(&entry.name) {
             Some(&at) => {
                 let old = &self.entries[at];
-                let text = format!("overriding earlier entry: {}={}", old.name, old.value);
+                let text = format!("overriding earlier entry: {}={}", old.name, old.written);
                 self.problems.push(Problem::new(Severity::Warning, "duplicate", "", text).at(self.file.clone(), entry.line));
                 self.entries[at] = entry;
             }
@@ -111,6 +113,11 @@ pub fn squeeze(value: &str) -> String {
         out.push_str(word);
     }
     out
+}
+
+/// Control characters as messages of Postfix show them.
+fn printable(text: &str) -> String {
+    text.replace(|c: char| c.is_ascii_control(), "?")
 }
 
 /// What a physical line is by itself.
@@ -151,8 +158,7 @@ fn logical_lines(text: &str) -> Vec<Logical<'_>> {
             Physical::Start => lines.push(Logical::Entry { line: number, text: physical.trim_ascii_end().to_owned() }),
             Physical::Continuation => match lines.last_mut() {
                 Some(Logical::Entry { text, .. }) => {
-                    text.push(' ');
-                    text.push_str(physical.trim_ascii());
+                    text.push_str(physical.trim_ascii_end());
                 }
                 _ => lines.push(Logical::Stray { line: number, text: physical.trim_ascii_end() }),
             },
@@ -210,7 +216,7 @@ mod tests {
     #[test]
     fn the_last_entry_wins_at_its_own_line() {
         let source = Source::parse("main.cf", "a = 1\nb = 2\na = 3\n");
-        assert_eq!(source.get("a"), Some(&Entry { name: "a".into(), value: "3".into(), line: 3 }));
+        assert_eq!(source.get("a"), Some(&Entry { name: "a".into(), value: "3".into(), written: "3".into(), line: 3 }));
         assert_eq!(source.entries.len(), 2);
         assert_eq!(source.get("nosuch"), None);
     }

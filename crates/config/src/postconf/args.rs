@@ -1,6 +1,7 @@
 //! The command line of postconf: options may be bundled, the first name ends them.
 
 use super::Fatal;
+use super::master::{Master, Part};
 use crate::edit::Edit;
 use crate::source;
 use std::io::Write;
@@ -9,6 +10,10 @@ use std::io::Write;
 pub(super) enum Request {
     /// `-l`
     Locks,
+    /// `-m`
+    Maps,
+    /// `-M`, `-F`, `-P`
+    Master(Master),
     /// `-e`, `-X`, `-#`
     Change(Change),
     Show(Show),
@@ -33,12 +38,14 @@ pub(super) struct Show {
     pub overrides: Vec<(String, String)>,
     pub builtin: bool,
     pub user: bool,
+    /// Those of transports.
+    pub service: bool,
     pub names: Vec<String>,
 }
 
-const USAGE: &str = "usage: postconf [-c config_dir] [-C param_class] [-d (parameter defaults)] [-e (edit configuration)] [-f (fold lines)] \
-    [-h (no names)] [-H (no values)] [-l (lock types)] [-n (non-default parameters)] [-o name=value (override parameter value)] \
-    [-p (main.cf, default)] [-v (verbose)] [-x (expand parameter values)] [-X (exclude)] [-# (comment-out)] [name...]";
+const USAGE: &str = "usage: postconf [-c config_dir] [-C param_class] [-d (parameter defaults)] [-e (edit configuration)] [-f (fold lines)] [-F (master.cf fields)] \
+    [-h (no names)] [-H (no values)] [-l (lock types)] [-m (map types)] [-M (master.cf)] [-n (non-default parameters)] [-o name=value (override parameter value)] \
+    [-p (main.cf, default)] [-P (master.cf parameters)] [-v (verbose)] [-x (expand parameter values)] [-X (exclude)] [-# (comment-out)] [name...]";
 
 /// Options that take a value.
 const WITH_VALUE: &str = "cCoT";
@@ -53,9 +60,10 @@ const TOGETHER: [(char, char); 14] = [
 /// Reads the command line; usage errors are told on `err` too.
 pub(super) fn parse(args: &[&str], err: &mut dyn Write) -> Result<Request, Fatal> {
     let (options, names) = split(args, err)?;
-    let mut show = Show { builtin: true, user: true, ..Show::default() };
+    let mut show = Show { builtin: true, user: true, service: true, ..Show::default() };
     let mut modes: Vec<char> = Vec::new();
-    let mut locks = false;
+    let mut list = None;
+    let mut part = None;
     for (option, value) in options {
         match option {
             'c' => show.directory = Some(value.to_owned()),
@@ -67,11 +75,11 @@ pub(super) fn parse(args: &[&str], err: &mut dyn Write) -> Result<Request, Fatal
             'H' => show.no_values = true,
             'x' => show.expand = true,
             'f' => show.fold = true,
-            'l' => locks = true,
+            'a' | 'A' | 'l' | 'm' => list = Some(option),
             'e' | 'X' | '#' | 'p' | 'v' => {}
-            'M' | 'F' | 'P' => {
-                return Err(format!("-{option} is not supported here: there is no master.cf; see services and SERVICE_listen").into());
-            }
+            'M' => part = Some(Part::Services),
+            'F' => part = Some(Part::Fields),
+            'P' => part = Some(Part::Parameters),
             _ => return Err(format!("-{option} is not supported here").into()),
         }
         if MODES.contains(option) && !modes.contains(&option) {
@@ -81,12 +89,23 @@ pub(super) fn parse(args: &[&str], err: &mut dyn Write) -> Result<Request, Fatal
     if names.iter().any(|name| name.contains('=')) && !modes.contains(&'e') {
         modes.push('e');
     }
-    if let Some(mode) = modes.first().filter(|_| locks) {
-        return Err(format!("with option -l, do not specify -{mode}").into());
+    if let Some((list, mode)) = modes.first().zip(list).map(|(mode, list)| (list, mode)) {
+        return Err(format!("with option -{list}, do not specify -{mode}").into());
     }
     conflicts(&mut modes)?;
-    if locks {
-        return Ok(Request::Locks);
+    match list {
+        Some('l') => return Ok(Request::Locks),
+        Some('m') => return Ok(Request::Maps),
+        Some(other) => return Err(format!("-{other} is not supported here").into()),
+        None => {}
+    }
+    if let Some(part) = part {
+        if let Some(mode) = modes.iter().find(|mode| "eX#".contains(**mode)) {
+            return Err(format!("-{mode}: master.cf is not edited here: it has no effect; see services and SERVICE_listen").into());
+        }
+        let patterns = names.iter().map(|name| (*name).to_owned()).collect();
+        let Show { directory, fold, no_names, no_values, .. } = show;
+        return Ok(Request::Master(Master { directory, part, fold, no_names, no_values, patterns }));
     }
     match modes.iter().copied().find(|mode| "eX#".contains(*mode)) {
         Some(mode) => {
@@ -154,14 +173,13 @@ fn conflicts(modes: &mut [char]) -> Result<(), Fatal> {
 }
 
 fn classes(value: &str, show: &mut Show) -> Result<(), Fatal> {
-    (show.builtin, show.user) = (false, false);
+    (show.builtin, show.user, show.service) = (false, false, false);
     for class in value.split([',', ' ']).filter(|class| !class.is_empty()) {
         match class {
             "builtin" => show.builtin = true,
             "user" => show.user = true,
-            // Parameters that only master.cf makes, of which there is none.
-            "service" => {}
-            "all" => (show.builtin, show.user) = (true, true),
+            "service" => show.service = true,
+            "all" => (show.builtin, show.user, show.service) = (true, true, true),
             _ => return Err(format!("unknown -C option value \"{class}\" in \"{value}\"").into()),
         }
     }
@@ -177,8 +195,8 @@ fn over(value: &str) -> Result<(String, String), Fatal> {
 
 fn edit(mode: char, names: &[&str], err: &mut dyn Write) -> Result<Edit, Fatal> {
     if names.is_empty() {
-        let wanted = if mode == 'e' { "name=value" } else { "name" };
-        return Err(format!("-{mode} requires {wanted} argument").into());
+        let missing = if mode == 'e' { "-e requires name=value argument" } else { "missing service argument" };
+        return Err(missing.to_owned().into());
     }
     let mut values: Vec<(String, String)> = Vec::new();
     for text in names {

@@ -40,6 +40,12 @@ pub(super) fn parameters() -> impl Iterator<Item = Parameter> {
     PARAMETERS.iter().chain(PER_TRANSPORT).copied()
 }
 
+/// True for a row that each transport has.
+pub(super) fn of_transport(name: &str) -> bool {
+    let defaults_of_its_own = ["local_destination_concurrency_limit", "local_destination_recipient_limit"];
+    defaults_of_its_own.contains(&name) || PER_TRANSPORT.iter().any(|parameter| parameter.name == name)
+}
+
 #[rustfmt::skip]
 const PARAMETERS: &[Parameter] = &[
     no("access_map_defer_code", "450", ""),

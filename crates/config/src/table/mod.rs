@@ -130,6 +130,11 @@ pub fn parameter(name: &str) -> Option<&'static Parameter> {
     TABLE.get(name)
 }
 
+/// True for those that each transport has: `smtp_destination_recipient_limit` …; Postfix makes them from master.cf.
+pub fn of_transport(name: &str) -> bool {
+    known::of_transport(name)
+}
+
 /// All of them, sorted by name.
 pub fn parameters() -> impl Iterator<Item = &'static Parameter> {
     TABLE.values()

@@ -1,17 +1,14 @@
 //! The text that `hash:`, `texthash:`, `lmdb:` … tables are made from: `key white-space value`, a logical line as in main.cf.
 //!
-//! Only the syntax; looking things up is not here.
+//! Only the syntax; looking things up is [`super::Table`].
 
+use super::{TABLE_LIMIT, logical};
 use crate::problem::{Problem, Severity};
-use crate::source::{Physical, kind};
-
-/// Octets of a table: a quarter of a million rows; more belongs into the directory.
-pub const TABLE_LIMIT: usize = 16 * 1024 * 1024;
 
 /// One line of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Lower case, as postmap folds it.
+    /// Lower case, as postmap folds it unless it is told not to.
     pub key: String,
     pub value: String,
     pub line: u32,
@@ -20,6 +17,11 @@ pub struct Row {
 /// Reads a table. Keys with white space stand in double quotes. Of two rows with one key the first counts, as postmap keeps
 /// it, and a warning is given; a row without a value is a warning too and is left out.
 pub fn parse(file: &str, text: &str) -> (Vec<Row>, Vec<Problem>) {
+    parse_with(file, text, true)
+}
+
+/// As [`parse`]; without `fold` keys stay as they are written (`postmap -f`).
+pub fn parse_with(file: &str, text: &str, fold: bool) -> (Vec<Row>, Vec<Problem>) {
     let mut rows: Vec<Row> = Vec::new();
     let mut problems = Vec::new();
     let mut seen = std::collections::HashSet::new();
@@ -30,9 +32,10 @@ pub fn parse(file: &str, text: &str) -> (Vec<Row>, Vec<Problem>) {
     for (line, logical) in logical(text) {
         let mut warn = |text: String| problems.push(Problem::new(Severity::Warning, "syntax", "", text).at(file, line));
         let Some((key, value)) = split(&logical) else {
-            warn("unbalanced quotes".to_owned());
+            warn(format!("unbalanced '\"' in '{logical}' -- ignoring this line"));
             continue;
         };
+        let key = if fold { key.to_lowercase() } else { key };
         if key.is_empty() || value.is_empty() {
             warn("expected format: key whitespace value".to_owned());
             continue;
@@ -49,23 +52,6 @@ pub fn parse(file: &str, text: &str) -> (Vec<Row>, Vec<Problem>) {
     (rows, problems)
 }
 
-fn logical(text: &str) -> Vec<(u32, String)> {
-    let mut lines: Vec<(u32, String)> = Vec::new();
-    let mut number = 0u32;
-    for physical in text.split('\n') {
-        number = number.saturating_add(1);
-        match (kind(physical), lines.last_mut()) {
-            (Physical::Comment, _) => {}
-            (Physical::Continuation, Some((_, line))) => {
-                line.push(' ');
-                line.push_str(physical.trim_ascii());
-            }
-            _ => lines.push((number, physical.trim_ascii().to_owned())),
-        }
-    }
-    lines
-}
-
 /// `"a b" c d` → `a b`, `c d`; none if a quote is never closed.
 fn split(line: &str) -> Option<(String, String)> {
     let mut key = String::new();
@@ -76,12 +62,12 @@ fn split(line: &str) -> Option<(String, String)> {
             '"' => quoted = !quoted,
             '\\' => key.extend(chars.next().map(|(_, c)| c)),
             c if c.is_ascii_whitespace() && !quoted => {
-                return Some((key.to_lowercase(), line[at..].trim_ascii().to_owned()));
+                return Some((key, line[at..].trim_ascii().to_owned()));
             }
             c => key.push(c),
         }
     }
-    (!quoted).then(|| (key.to_lowercase(), String::new()))
+    (!quoted).then(|| (key, String::new()))
 }
 
 #[cfg(test)]
@@ -94,14 +80,16 @@ mod tests {
         let text = "# comment\nUser@Example.test  other@example.test,\n   third@example.test\n\n\"a b\"\tc d\nempty\nuser@example.test again\nx: y\n";
         let (rows, problems) = parse("t", text);
         let rows: Vec<_> = rows.iter().map(|r| (r.key.as_str(), r.value.as_str(), r.line)).collect();
-        assert_eq!(rows, [("user@example.test", "other@example.test, third@example.test", 2), ("a b", "c d", 5), ("x:", "y", 8)]);
+        assert_eq!(rows, [("user@example.test", "other@example.test,   third@example.test", 2), ("a b", "c d", 5), ("x:", "y", 8)]);
         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(problems, [
             "t, line 6: expected format: key whitespace value",
             "t, line 7: duplicate entry: \"user@example.test\"",
             "t, line 8: record is in \"key: value\" format; is this an alias file?",
         ]);
-        assert_eq!(parse("t", "\"a b c\n").1[0].text, "unbalanced quotes");
+        assert_eq!(parse("t", "\"a b c\n").1[0].text, "unbalanced '\"' in '\"a b c' -- ignoring this line");
+        assert_eq!(parse("t", "Foo  bar\n  cont\n").0[0].value, "bar  cont");
+        assert_eq!(parse_with("t", "Foo bar", false).0[0].key, "Foo");
     }
 
     proptest! {
