@@ -7,6 +7,7 @@
 //! * [`settle`]: after the commit, makes files of the bodies and file names of the flags; prunes the log; ends what was cut short.
 //! * `snapshot`: views of large mailboxes in a file each, derived, beside the spool. [`Shelf`]: what was computed of each message, the same way.
 //! * [`keys`]: what SEARCH, SORT and THREAD look at of headers, kept ready likewise. [`texts`]: the decoded text of messages.
+//! * `lately`: how much of all this stays in memory, and for how long.
 //! * [`check`]: recounts what the counters say.
 //!
 //! The account is the unit of locking: `account.seq` is raised inside the transaction that uses it and gives message ids
@@ -50,6 +51,7 @@ mod ids;
 mod journal;
 pub mod keyword;
 pub mod keys;
+mod lately;
 pub mod mailbox;
 mod message;
 mod r#move;
@@ -104,6 +106,7 @@ struct Inner {
     shelves: shelf::Shelves,
     keys: keys::Kept,
     texts: texts::Opened,
+    tended: lately::Tended,
     /// Who may look through text.
     lookers: Arc<tokio::sync::Semaphore>,
     homes: directory::Homes,
@@ -131,6 +134,7 @@ impl Store {
             shelves: shelf::Shelves::default(),
             keys: keys::Kept::default(),
             texts: texts::Opened::default(),
+            tended: lately::Tended::default(),
             lookers: Arc::new(tokio::sync::Semaphore::new(texts::THREADS)),
             homes: directory::Homes::default(),
             hosted,

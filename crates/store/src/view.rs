@@ -2,12 +2,13 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use db::{Error, Tx};
 use mail::{Flags, MailboxName, ModSeq, Uid};
 
 use crate::change::Log;
+use crate::lately::{Lately, Shared};
 use crate::snapshot::{self, Snapshot};
 use crate::{AccountId, Keywords, Mailbox, MailboxId, MessageId, Refused, Store};
 
@@ -74,37 +75,30 @@ pub enum Since {
     Gone,
 }
 
-/// Messages kept in memory in all, over all views: 32 bytes each, and as many of what is derived, so 64 MiB.
-const CACHED_ROWS: usize = 1 << 20;
-
 /// Views of mailboxes that were opened lately, shared by their sessions.
-#[derive(Default)]
-pub(crate) struct Views(Mutex<HashMap<(AccountId, MailboxId), Kept>>);
+pub(crate) type Views = Lately<(AccountId, MailboxId), Kept>;
 
 /// A view, and how many of its rows changed since its snapshot was written.
 #[derive(Clone)]
-struct Kept {
+pub(crate) struct Kept {
     view: Arc<View>,
     unsaved: usize,
 }
 
-impl Views {
-    fn get(&self, account: AccountId, mailbox: MailboxId) -> Option<Kept> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&(account, mailbox)).cloned()
+impl Shared for Kept {
+    /// Messages, over all views: 32 bytes each, and as many of what is derived, so 64 MiB.
+    const MOST: usize = 1 << 20;
+
+    fn weight(&self) -> usize {
+        self.view.rows.len() + 64
     }
 
-    /// Keeps a view; when there are too many, those that no session holds go first.
-    fn keep(&self, account: AccountId, kept: Kept) {
-        let mut views = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let key = (account, kept.view.mailbox.id);
-        if views.get(&key).is_some_and(|known| known.view.modseq > kept.view.modseq) {
-            return;
-        }
-        views.insert(key, kept);
-        let rows = |views: &HashMap<_, Kept>| views.values().map(|kept| kept.view.rows.len() + 64).sum::<usize>();
-        if rows(&views) > CACHED_ROWS {
-            views.retain(|_, kept| Arc::strong_count(&kept.view) > 1);
-        }
+    fn is_held(&self) -> bool {
+        Arc::strong_count(&self.view) > 1
+    }
+
+    fn replaces(&self, known: &Kept) -> bool {
+        known.view.modseq <= self.view.modseq
     }
 }
 
@@ -134,7 +128,7 @@ impl Store {
         let now = seq(&mut tx, account).await?;
         let keywords = crate::keyword::load(&mut tx, account).await?;
         // A view that somebody loaded after our snapshot was taken shows more than we may tell of: it is of no use here.
-        let known = self.inner.views.get(account, mailbox.id).filter(|kept| kept.view.modseq <= now);
+        let known = self.inner.views.get((account, mailbox.id)).filter(|kept| kept.view.modseq <= now);
         if let Some(Kept { view, .. }) = &known
             && (view.modseq, &view.mailbox, &view.keywords) == (now, &mailbox, &keywords)
         {
@@ -156,7 +150,8 @@ impl Store {
             let (mailbox, uidvalidity) = (view.mailbox.id.get(), view.mailbox.uidvalidity.get());
             self.keep_snapshot(Snapshot { account: account.get(), mailbox, uidvalidity, modseq: now.get(), mark, rows: view.rows.clone() }).await;
         }
-        self.inner.views.keep(account, Kept { view: view.clone(), unsaved });
+        self.inner.views.keep((account, view.mailbox.id), Kept { view: view.clone(), unsaved });
+        self.tend();
         Ok(view)
     }
 
@@ -165,7 +160,7 @@ impl Store {
         let Some((mailbox, seq, keywords)) = crate::mailbox::at_a_glance(self.db(), account, name).await? else {
             return Err(Refused::NoSuchMailbox(name.as_str().to_owned()).into());
         };
-        let known = self.inner.views.get(account, mailbox.id).map(|kept| kept.view);
+        let known = self.inner.views.get((account, mailbox.id)).map(|kept| kept.view);
         Ok(known.filter(|view| (view.modseq, view.keywords.len(), &view.mailbox) == (seq, keywords, &mailbox)))
     }
 

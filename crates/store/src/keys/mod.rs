@@ -5,29 +5,26 @@
 //! anew when they are the greater part. A file is of this mailbox and time line if its last message that is still there is the one of
 //! that UID: a database restored from a backup may have given UIDs to others.
 //!
-//! Memory: some 400 octets a message, for all mailboxes at most [`CACHED`] beside those just in use. A mailbox of more than
+//! Memory: some 400 octets a message, for all mailboxes at most 64 MiB beside those just in use, and none for long (`lately`). A mailbox of more than
 //! [`MOST`] messages has keys of its first ones only; whoever asks reads the headers of the others.
 
 mod columns;
 mod record;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bodies::Reader;
 use db::Error;
 use mail::Uid;
 
 use crate::frames::{End, FRAME, Frames};
+use crate::lately::{Lately, Shared};
 use crate::{AccountId, MailboxId, Message, Store};
 
 pub use columns::{Facts, Keys};
 use record::Record;
-
-/// Octets of keys that stay in memory: those of 160,000 messages.
-const CACHED: usize = 64 << 20;
 
 /// Messages of one mailbox whose keys are kept: at their longest, those of one kind of text are below 2³² octets.
 pub const MOST: usize = 1_000_000;
@@ -83,19 +80,14 @@ const IN_ORDER: usize = 6;
 const TEXTS: usize = SOUGHT.len() + IN_ORDER;
 
 /// The keys of the mailboxes that were searched lately.
-#[derive(Default)]
-pub(crate) struct Kept {
-    mailboxes: Mutex<HashMap<(AccountId, MailboxId), Arc<Slot>>>,
-    clock: AtomicU64,
-}
+pub(crate) type Kept = Lately<(AccountId, MailboxId), Arc<Slot>>;
 
 /// One mailbox. Who looks at new messages holds it; others of that mailbox wait, and find them done.
 #[derive(Default)]
-struct Slot {
+pub(crate) struct Slot {
     keys: tokio::sync::Mutex<Option<Loaded>>,
     /// Octets of memory.
     octets: AtomicUsize,
-    used: AtomicU64,
 }
 
 struct Loaded {
@@ -107,24 +99,16 @@ struct Loaded {
     pending: Vec<Vec<u8>>,
 }
 
-impl Kept {
-    fn slot(&self, account: AccountId, mailbox: MailboxId) -> Arc<Slot> {
-        let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = mailboxes.entry((account, mailbox)).or_default().clone();
-        slot.used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        slot
+impl Shared for Arc<Slot> {
+    /// Octets: the keys of 160,000 messages.
+    const MOST: usize = 64 << 20;
+
+    fn weight(&self) -> usize {
+        self.octets.load(Ordering::Relaxed)
     }
 
-    /// Forgets what was not used for longest, while there is too much.
-    fn shrink(&self) {
-        let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut octets: usize = mailboxes.values().map(|slot| slot.octets.load(Ordering::Relaxed)).sum();
-        while octets > CACHED {
-            let idle = mailboxes.iter().filter(|(_, slot)| Arc::strong_count(slot) == 1);
-            let Some((&oldest, slot)) = idle.min_by_key(|(_, slot)| slot.used.load(Ordering::Relaxed)) else { return };
-            octets -= slot.octets.load(Ordering::Relaxed).min(octets);
-            mailboxes.remove(&oldest);
-        }
+    fn is_held(&self) -> bool {
+        Arc::strong_count(self) > 1
     }
 }
 
@@ -132,7 +116,8 @@ impl Store {
     /// The keys of a mailbox with those of all `uids` (ascending) that are there, but those beyond [`MOST`]. At the first time this reads all their headers: it may take long, and go on from there when it is
     /// dropped and asked again.
     pub async fn keys(&self, account: AccountId, mailbox: MailboxId, uids: &[Uid]) -> Result<Arc<Keys>, Error> {
-        let slot = self.inner.keys.slot(account, mailbox);
+        let slot = self.inner.keys.get_or_default((account, mailbox));
+        self.tend();
         let mut held = slot.keys.lock().await;
         let loaded = match &mut *held {
             Some(loaded) => loaded,
@@ -159,7 +144,7 @@ impl Store {
 
     /// The keys of a mailbox as far as they are in memory.
     pub fn keys_at_hand(&self, account: AccountId, mailbox: MailboxId) -> Option<Arc<Keys>> {
-        let slot = self.inner.keys.slot(account, mailbox);
+        let slot = self.inner.keys.get((account, mailbox))?;
         let held = slot.keys.try_lock().ok()?;
         held.as_ref().map(|loaded| loaded.keys.clone())
     }

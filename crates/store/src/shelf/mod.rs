@@ -8,7 +8,6 @@ mod file;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +15,7 @@ use bytes::Bytes;
 use db::Error;
 use mail::{Uid, UidValidity};
 
+use crate::lately::{Lately, Shared};
 use crate::snapshot::{LEAST, Mark};
 use crate::{AccountId, MailboxId, Store};
 use file::{Owner, ShelfFile};
@@ -24,8 +24,6 @@ use file::{Owner, ShelfFile};
 const WORTH: usize = 64;
 /// Octets of an entry at most. Whoever has more does without.
 const LONGEST: usize = 64 << 10;
-/// Places of entries kept in memory in all: 16 octets each, so 64 MiB.
-const KEPT: usize = 4 << 20;
 
 /// What is kept: its name, which is part of the file's, and the version of its form. Files of another version are begun anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,8 +35,7 @@ pub struct Kind {
 }
 
 /// Shelves used lately, shared by their sessions.
-#[derive(Default)]
-pub(crate) struct Shelves(Mutex<HashMap<(AccountId, MailboxId, Kind), Shelf>>);
+pub(crate) type Shelves = Lately<(AccountId, MailboxId, Kind), Shelf>;
 
 /// What one kind says of the messages of a mailbox.
 #[derive(Clone)]
@@ -71,8 +68,8 @@ impl Store {
         let mark = self.mark(&mut tx, account).await?;
         let key = (account, mailbox, kind);
         let owner = Owner { version: kind.version, account: account.get(), mailbox: mailbox.get(), uidvalidity: uidvalidity.get() };
-        if let Some(known) = self.inner.shelves.lock().get(&key).filter(|known| known.inner.owner == owner) {
-            return Ok(Some(Shelf { inner: known.inner.clone(), mark }));
+        if let Some(known) = self.inner.shelves.get(key).filter(|known| known.inner.owner == owner) {
+            return Ok(Some(Shelf { inner: known.inner, mark }));
         }
         let path = self.snapshots(account).join(format!("{mailbox}.{}", kind.name));
         let read = path.clone();
@@ -85,33 +82,28 @@ impl Store {
             None => None,
         };
         let shelf = Shelf { inner: Arc::new(Inner { path, owner, file: Mutex::new(file) }), mark };
-        self.inner.shelves.keep(key, &shelf);
+        self.inner.shelves.keep(key, shelf.clone());
+        self.tend();
         Ok(Some(shelf))
     }
 }
 
-impl Shelves {
-    fn lock(&self) -> MutexGuard<'_, HashMap<(AccountId, MailboxId, Kind), Shelf>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shared for Shelf {
+    /// Places of entries: 16 octets each, so 64 MiB.
+    const MOST: usize = 4 << 20;
+
+    fn weight(&self) -> usize {
+        self.file().as_ref().map_or(0, ShelfFile::len) + 64
     }
 
-    /// Keeps a shelf; when there are too many, those that nobody holds go first.
-    fn keep(&self, key: (AccountId, MailboxId, Kind), shelf: &Shelf) {
-        let mut shelves = self.lock();
-        shelves.insert(key, shelf.clone());
-        if shelves.values().map(|shelf| shelf.len() + 64).sum::<usize>() > KEPT {
-            shelves.retain(|_, shelf| Arc::strong_count(&shelf.inner) > 1);
-        }
+    fn is_held(&self) -> bool {
+        Arc::strong_count(&self.inner) > 1
     }
 }
 
 impl Shelf {
     fn file(&self) -> MutexGuard<'_, Option<ShelfFile>> {
         self.inner.file.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn len(&self) -> usize {
-        self.file().as_ref().map_or(0, ShelfFile::len)
     }
 
     /// Which of `uids` (ascending) it has no entry of.

@@ -9,17 +9,17 @@
 //! memory each. As with [`crate::keys`], a file of another time line is made anew, and so is one that is mostly of messages that are
 //! gone.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use db::Error;
 use mail::Uid;
 use memchr::memmem::Finder;
 
 use crate::frames::{End, Frames};
+use crate::lately::{Lately, Shared};
 use crate::{AccountId, MailboxId, Message, Store};
 
 /// Octets kept of one message's text: a book. Of a longer one the message must be looked at when nothing is found before.
@@ -64,16 +64,12 @@ pub struct Found {
 }
 
 /// Mailboxes whose text was looked for lately: a few numbers for each frame. The text itself stays on the disk, and in its cache.
-#[derive(Default)]
-pub(crate) struct Opened(Mutex<HashMap<(AccountId, MailboxId), Slot>>);
+pub(crate) type Opened = Lately<(AccountId, MailboxId), Slot>;
 
 type Slot = Arc<tokio::sync::Mutex<Option<Known>>>;
 
-/// Mailboxes that stay known: beyond it those not in use are opened anew.
-const OPENED: usize = 1_000;
-
 /// What is known of a file.
-struct Known {
+pub(crate) struct Known {
     file: Frames,
     /// `None`: not ours to write.
     end: Option<End>,
@@ -97,13 +93,16 @@ struct Frame {
     bodies: Vec<u8>,
 }
 
-impl Opened {
-    fn slot(&self, account: AccountId, mailbox: MailboxId) -> Slot {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() >= OPENED {
-            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
-        }
-        slots.entry((account, mailbox)).or_default().clone()
+impl Shared for Slot {
+    /// Mailboxes; beyond it those not in use are opened anew.
+    const MOST: usize = 1_000;
+
+    fn weight(&self) -> usize {
+        1
+    }
+
+    fn is_held(&self) -> bool {
+        Arc::strong_count(self) > 1
     }
 }
 
@@ -125,7 +124,8 @@ impl Text {
 impl Store {
     /// The text of a mailbox, as far as it is kept. `there`: the UIDs that are known to be there, ascending.
     pub async fn texts(&self, account: AccountId, mailbox: MailboxId, there: &[Uid]) -> Result<Texts, Error> {
-        let mut held = self.inner.texts.slot(account, mailbox).lock_owned().await;
+        let mut held = self.inner.texts.get_or_default((account, mailbox)).lock_owned().await;
+        self.tend();
         if held.is_none() {
             *held = Some(self.open_texts(account, mailbox, there).await?);
         }
