@@ -1,4 +1,5 @@
-//! Many sessions in IDLE over TLS: what each costs the server, and how long it takes until all are told of a message.
+//! Many sessions in IDLE over TLS: what each costs the server, how long it takes until all are told of a message, and what the server
+//! keeps once they are gone.
 //!
 //! The driver is a process of its own; the server's memory is read from `/proc/PID/status`. Accounts are `PREFIX0@DOMAIN` …, with one
 //! password; each has as many sessions as it takes.
@@ -16,6 +17,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -25,7 +27,8 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 const AT_ONCE: usize = 64;
 /// How long it may take until the last one is told.
 const LONGEST: Duration = Duration::from_secs(120);
-/// How long the server is left alone before its memory is read: compressors go after three seconds.
+/// How long the server is left alone before its memory is read: compressors go after three seconds, and what sessions had a
+/// moment after they ended.
 const SETTLED: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
@@ -70,18 +73,17 @@ pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let fresh = resident(options.pid)?;
     let (seats, begun) = (Arc::new(Semaphore::new(AT_ONCE)), Instant::now());
     let (told, mut news) = mpsc::unbounded_channel();
-    let mut opening = tokio::task::JoinSet::new();
+    let (mut opening, mut waiting) = (JoinSet::new(), JoinSet::new());
     for n in 0..options.sessions {
-        let (options, tls, seats, told) = (options.clone(), tls.clone(), seats.clone(), told.clone());
+        let (options, tls, seats) = (options.clone(), tls.clone(), seats.clone());
         opening.spawn(async move {
             let _seat = seats.acquire().await?;
-            let session = Session::open(&options, &tls, n % options.accounts).await?;
-            tokio::spawn(session.wait(told));
-            Ok::<(), Failed>(())
+            Session::open(&options, &tls, n % options.accounts).await
         });
     }
     while let Some(opened) = opening.join_next().await {
-        opened?.map_err(|error| error.to_string())?;
+        let session = opened?.map_err(|error| error.to_string())?;
+        waiting.spawn(session.wait(told.clone()));
     }
     let opened = begun.elapsed();
     tokio::time::sleep(SETTLED).await;
@@ -99,13 +101,17 @@ pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         let at = tokio::time::timeout(LONGEST, news.recv()).await.map_err(|_| "not all were told")?.ok_or("no session is left")?;
         last_told = last_told.max(at.saturating_duration_since(begun));
     }
+    let after = resident(options.pid)?;
+    waiting.shutdown().await;
+    tokio::time::sleep(SETTLED).await;
+    let closed = resident(options.pid)?;
     let kib = |from: u64, to: u64| (to.saturating_sub(from) as f64) / options.sessions as f64;
     println!(
         "{}",
         serde_json::json!({"measure": "idle-many", "label": options.label, "sessions": options.sessions, "compress": options.compress,
             "open_s": opened.as_secs_f64(), "rss_before_kib": fresh, "rss_idle_kib": idle, "kib_per_session": kib(fresh, idle),
             "last_250_s": acknowledged.as_secs_f64(), "last_told_s": last_told.as_secs_f64(),
-            "told_after_last_250_s": (last_told.saturating_sub(acknowledged)).as_secs_f64(), "rss_after_kib": resident(options.pid)?})
+            "told_after_last_250_s": (last_told.saturating_sub(acknowledged)).as_secs_f64(), "rss_after_kib": after, "rss_closed_kib": closed})
     );
     Ok(())
 }
@@ -194,7 +200,7 @@ impl Session {
             }
         }
         let _ = told.send(Instant::now());
-        // Stays until the driver ends.
+        // Stays until the driver has seen enough.
         while self.more().await.is_ok() {
             self.read.clear();
         }
