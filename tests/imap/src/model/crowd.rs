@@ -254,10 +254,10 @@ impl World<'_> {
                     agree(view, &truth).map_err(|why| shown(client, why))?;
                 }
             }
-            self.explained(&truth).map_err(|why| shown(auditor, why))?;
             let outcome = auditor.perform(&Action::Fetch { by_uid: false, pick: super::action::Pick::All, what: super::action::What::Peek }, &mut || 0);
             let outcome = outcome.map_err(|why| shown(auditor, why))?;
             self.told(auditor.view.as_ref(), &outcome.told).map_err(|why| shown(auditor, why))?;
+            self.explained(&truth).map_err(|why| shown(auditor, why))?;
         }
         Ok(())
     }
@@ -265,9 +265,10 @@ impl World<'_> {
     /// That what is in a mailbox comes from what was done.
     fn explained(&self, truth: &View) -> Result<(), Broken> {
         let register = self.register();
+        let reappears = self.quirks.contains(&Quirk::ExpungedReappears);
         for row in &truth.rows {
             let (uid, flags) = row.uid.zip(row.flags.as_ref()).ok_or("E-07: a message has neither UID nor flags")?;
-            if register.is_stranger((truth.validity, uid)) {
+            if register.is_stranger((truth.validity, uid)) || (reappears && register.has_reappeared((truth.validity, uid), truth)) {
                 continue;
             }
             let life = register.lives.get(&(truth.validity, uid));
@@ -281,6 +282,8 @@ impl World<'_> {
                 }
             }
         }
+        // Else a copy may be that of a message of which nobody knows how it came.
+        let all_are_known = register.strangers.is_empty() && !reappears;
         for ((validity, uid), life) in register.lives.iter().filter(|((validity, _), life)| *validity == truth.validity && life.birth.is_some()) {
             let all = register.expunges.iter().filter(|(of, _)| of == validity).map(|(_, span)| span);
             let lost = !life.moved && !life.perhaps_moved && !all.chain(&life.expunges).any(|span| life.may_be_deleted(*span));
@@ -288,7 +291,7 @@ impl World<'_> {
                 return Err(format!("E-10: {uid} of {} was lost: {life:?}", truth.mailbox));
             }
             let (seen, sent) = (life.seen, register.sent((*validity, *uid)));
-            if seen.is_some() && seen != sent && (sent.is_some() || register.strangers.is_empty()) {
+            if seen.is_some() && seen != sent && (sent.is_some() || all_are_known) {
                 return Err(format!("S-10: {uid} of {} is {seen:?}, and {sent:?} was sent", truth.mailbox));
             }
         }
@@ -311,6 +314,13 @@ impl Register {
     /// Whether it may have come without being told of.
     fn is_stranger(&self, place: Place) -> bool {
         self.strangers.contains(&place.0) && self.lives.get(&place).is_none_or(|life| life.birth.is_none())
+    }
+
+    /// Whether nobody brought it, and it is what another message of its mailbox was that is gone ([`Quirk::ExpungedReappears`]).
+    fn has_reappeared(&self, place: Place, truth: &View) -> bool {
+        let Some(life) = self.lives.get(&place).filter(|life| life.birth.is_none()) else { return false };
+        let was_it = |other: Place| life.seen.is_some() && (self.sent(other) == life.seen || self.lives[&other].seen == life.seen);
+        self.lives.keys().any(|other| other.0 == place.0 && other.1 < place.1 && truth.index(other.1).is_none() && was_it(*other))
     }
 
     /// Which message is here, from copy to original.
@@ -378,4 +388,21 @@ fn kept_only(action: Action) -> Action {
         Action::Create { .. } | Action::Delete { .. } | Action::Rename { .. } => Action::Noop,
         action => action,
     }
+}
+
+#[test]
+fn only_what_was_in_the_mailbox_and_is_gone_may_reappear() {
+    let mut register = Register::default();
+    for (uid, ident) in [(1, 7), (2, 8)] {
+        register.born((5, uid), Birth::Sent(ident, Flags::new())).expect("nobody else was given it");
+    }
+    let row = |uid| super::view::Row { uid: Some(uid), ..super::view::Row::default() };
+    let truth = View { validity: 5, rows: vec![row(2), row(3)], ..View::default() };
+    for (seen, may) in [(None, false), (Some(7), true), (Some(8), false), (Some(9), false)] {
+        register.life((5, 3)).seen = seen;
+        assert_eq!(register.has_reappeared((5, 3), &truth), may, "{seen:?}");
+    }
+    register.life((6, 3)).seen = Some(7);
+    assert!(!register.has_reappeared((6, 3), &View { validity: 6, ..truth.clone() }), "of another mailbox");
+    assert!(!register.has_reappeared((5, 1), &truth), "it was brought");
 }

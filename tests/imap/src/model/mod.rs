@@ -37,10 +37,13 @@ pub enum Quirk {
     /// part (RFC 6851 §3.3); but a client can't know. Dovecot, where
     /// another session expunges at the same time.
     RefusedMoveTellsNothing,
+    /// A message that one session expunges or moves while another renames its file, to change its flags, comes back under a new UID. Dovecot over
+    /// Maildir says so in its own log ("Expunged message reappeared, giving a new UID").
+    ExpungedReappears,
 }
 
 /// What is known of Debian's Dovecot 2.3.
-pub const DOVECOT: &[Quirk] = &[Quirk::SizeOfGoneIsZero, Quirk::RefusedMoveTellsNothing];
+pub const DOVECOT: &[Quirk] = &[Quirk::SizeOfGoneIsZero, Quirk::RefusedMoveTellsNothing, Quirk::ExpungedReappears];
 
 /// What went wrong, and how it came to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
