@@ -27,14 +27,11 @@ pub struct Difference {
     pub theirs: String,
 }
 
-/// What is fetched of every message. None of them sets `\Seen`, except the last two.
-pub const ITEMS: &[&str] = &[
+/// What is fetched of every message and leaves nothing to opinion, whatever the message: its octets, its header, its size. None of them sets `\Seen`.
+pub const ONE_ANSWER: &[&str] = &[
     "RFC822.SIZE",
     "INTERNALDATE",
     "FLAGS",
-    "ENVELOPE",
-    "BODY",
-    "BODYSTRUCTURE",
     "BODY.PEEK[]",
     "BODY.PEEK[]<0.10>",
     "BODY.PEEK[]<5.200>",
@@ -45,6 +42,13 @@ pub const ITEMS: &[&str] = &[
     "BODY.PEEK[TEXT]<3.7>",
     "BODY.PEEK[HEADER.FIELDS (SUBJECT from X-None)]",
     "BODY.PEEK[HEADER.FIELDS (X-None)]",
+];
+
+/// What is fetched of every message, and depends on how its faults are read. None of them sets `\Seen`, except the last two.
+const ARGUABLE: &[&str] = &[
+    "ENVELOPE",
+    "BODY",
+    "BODYSTRUCTURE",
     "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE TO CC)]<2.30>",
     "BODY.PEEK[HEADER.FIELDS.NOT (SUBJECT X-LONG X-MANY)]",
     "BODY.PEEK[1]",
@@ -167,7 +171,7 @@ pub fn compare(ours: &dyn Server, theirs: &dyn Server, corpus: &[Message]) -> Re
     let select = [ours.ask("SELECT INBOX")?, theirs.ask("SELECT INBOX")?].map(|(_, condition)| condition.word);
     assert_eq!(select, ["OK", "OK"]);
     let binary = if both("BINARY", &ours, &theirs) { BINARY } else { &[] };
-    for item in ITEMS.iter().chain(binary) {
+    for item in ONE_ANSWER.iter().chain(ARGUABLE).chain(binary) {
         let alone = if binary.contains(item) { Some(names.keys()) } else { None };
         let (a, b) = (ours.fetch(item, alone.clone())?, theirs.fetch(item, alone)?);
         for (uid, name) in &names {
