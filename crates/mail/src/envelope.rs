@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! address  = [ phrase ] "<" [ route ":" ] addr-spec ">"  /  addr-spec [ "(" name ")" ]
+//! addr-spec = word *("." word) "@" domain    ; blanks and comments anywhere between
 //! group    = phrase ":" [ address *( "," address ) ] ";"
 //! ```
 
@@ -178,8 +179,18 @@ struct Word {
     text: Vec<u8>,
     /// The `@` itself, not a quoted one.
     at_sign: bool,
+    /// It stood in quotes: its dots are none.
+    quoted: bool,
     /// A blank stood before it.
     spaced: bool,
+}
+
+impl Word {
+    /// `a . b`: whether this goes on where the one before stopped, as RFC 5322 §4.4 lets a local part have blanks around its dots.
+    fn continues(&self, before: &Word) -> bool {
+        let dotted = |word: &Word, dot: fn(&[u8]) -> bool| !word.quoted && dot(&word.text);
+        !self.spaced || dotted(self, |text| text.starts_with(b".")) || dotted(before, |text| text.ends_with(b"."))
+    }
 }
 
 impl Run {
@@ -187,7 +198,7 @@ impl Run {
         let mut run = Run::default();
         let mut spaced = false;
         while let Some(token) = tokens.next() {
-            let text = match token {
+            let (text, quoted) = match token {
                 Token::Blank => {
                     spaced = true;
                     continue;
@@ -209,12 +220,13 @@ impl Run {
                     continue;
                 }
                 Token::Special(other) => {
-                    run.words.push(Word { text: vec![other], at_sign: other == b'@', spaced: std::mem::take(&mut spaced) });
+                    run.words.push(Word { text: vec![other], at_sign: other == b'@', quoted: false, spaced: std::mem::take(&mut spaced) });
                     continue;
                 }
-                Token::Text(text) => text,
+                Token::Text(text) => (text, false),
+                Token::Quoted(text) => (text, true),
             };
-            run.words.push(Word { text, at_sign: false, spaced: std::mem::take(&mut spaced) });
+            run.words.push(Word { text, at_sign: false, quoted, spaced: std::mem::take(&mut spaced) });
         }
         (run, End::Nothing)
     }
@@ -234,10 +246,11 @@ impl Run {
             return None;
         }
         let (host, local) = match self.words.iter().rposition(|word| word.at_sign) {
-            // `John Doe jd@example.org`: the local part is what touches the @, the rest a name.
+            // `a . b @ c` is one local part. In `John Doe jd@example.org` it is what touches the @, the rest a name.
             Some(at) => {
                 let domain = self.words.split_off(at);
-                let local = self.words.iter().rposition(|word| word.spaced).unwrap_or(0);
+                let whole = self.words.windows(2).all(|pair| pair[1].continues(&pair[0]));
+                let local = self.words.iter().rposition(|word| word.spaced && !whole).unwrap_or(0);
                 (join(domain.get(1..).unwrap_or_default(), false), self.words.split_off(local))
             }
             // One word is a local part, several are a name.
@@ -262,8 +275,8 @@ fn angle(tokens: &mut Tokens<'_>) -> EnvelopeAddress {
             // The '>' was forgotten: leave the separator for the list.
             Token::Special(b',' | b';') if !routing => break,
             Token::Special(b':') if routing => adl = Some(join(&std::mem::take(&mut words), false)),
-            Token::Special(other) => words.push(Word { text: vec![other], at_sign: other == b'@', spaced: false }),
-            Token::Text(text) => words.push(Word { text, at_sign: false, spaced: false }),
+            Token::Special(other) => words.push(Word { text: vec![other], at_sign: other == b'@', quoted: false, spaced: false }),
+            Token::Text(text) | Token::Quoted(text) => words.push(Word { text, at_sign: false, quoted: false, spaced: false }),
             Token::Blank | Token::Comment(_) => {}
         }
         tokens.next();
@@ -299,8 +312,10 @@ fn join(words: &[Word], with_blanks: bool) -> Vec<u8> {
 
 enum Token {
     Blank,
-    /// An atom (with its dots), an encoded word, the content of a quoted string, a domain literal.
+    /// An atom (with its dots), an encoded word, a domain literal.
     Text(Vec<u8>),
+    /// The content of a quoted string.
+    Quoted(Vec<u8>),
     Comment(Vec<u8>),
     /// One of `< > , ; : @`.
     Special(u8),
@@ -328,7 +343,7 @@ impl Tokens<'_> {
             b' ' | b'\t' => Token::Blank,
             b'<' | b'>' | b',' | b';' | b':' => Token::Special(first),
             b'@' => Token::Special(first),
-            b'"' => Token::Text(self.quoted()),
+            b'"' => Token::Quoted(self.quoted()),
             b'(' => Token::Comment(self.comment()),
             b'[' if start.checked_sub(1).and_then(|before| self.text.get(before)) == Some(&b'@') => {
                 let rest = self.text.get(start..).unwrap_or_default();
@@ -419,6 +434,10 @@ mod tests {
             ("=?utf-8?Q?D=C3=B6, J?= =?utf-8?q?x?= <jd@x>", r#"("=?utf-8?Q?D=C3=B6, J?= =?utf-8?q?x?=" ~ "jd" "x")"#),
             ("jd@x (John (the) Doe)", r#"("John (the) Doe" ~ "jd" "x")"#),
             ("(c) jd (d) @ (e) x . y", r#"("e" ~ "jd" "x.y")"#),
+            ("a . b @ example . test", r#"(~ ~ "a.b" "example.test")"#),
+            ("a. b@c, a .b@c, \"a\" . \"b\" (x) . c@d", r#"(~ ~ "a.b" "c")(~ ~ "a.b" "c")("x" ~ "a.b.c" "d")"#),
+            ("< a . b @ c . d >", r#"(~ ~ "a.b" "c.d")"#),
+            ("\"J.\" jd@x, John Q. jd@x", r#"("J." ~ "jd" "x")("John Q." ~ "jd" "x")"#),
             ("<@a,@b:u@c>", r#"(~ "@a,@b" "u" "c")"#),
             ("X <@a:u@c> , y@z", r#"("X" "@a" "u" "c")(~ ~ "y" "z")"#),
             ("undisclosed-recipients:;", r#"(~ ~ "undisclosed-recipients" ~)(~ ~ ~ ~)"#),
