@@ -68,7 +68,7 @@ fn a_taken_port_is_named() {
     let Fresh { configured, offset, _directory } = fresh();
     let port = offset.port(143);
     let _taken = TcpListener::bind(("127.0.0.1", port)).expect("the port was free");
-    configured.run(&["serve"]).refused(69, &["imap", &format!("127.0.0.1:{port}"), "another process listens there", "port_offset"]);
+    configured.run(&["serve"]).refused(69, &["imap", &format!("127.0.0.1:{port}"), "another process listens there", "change imap_listen or port_offset"]);
 }
 
 #[test]

@@ -39,12 +39,14 @@ pub struct BadAt(pub String);
 
 /// Why a place could not be listened at; the text says where, and what to do.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen at {at}: {cause}{advice}", advice = advice(at, cause))]
+#[error("cannot listen at {at}: {cause}{advice}", advice = advice(at, cause, service))]
 pub struct ListenError {
     /// Where.
     pub at: At,
     /// Why.
     pub cause: io::Error,
+    /// For which service.
+    pub service: &'static str,
 }
 
 /// A socket that listens. Dropped, it stops, and a socket file of its own goes.
@@ -86,7 +88,7 @@ impl Listener {
     /// The address is in use or not ours, the port is privileged, the directory is missing; a Unix socket is in use only if
     /// somebody answers there: a file left by a crash is replaced.
     pub fn bind(at: &At, service: &'static str) -> Result<Listener, ListenError> {
-        let fault = |cause| ListenError { at: at.clone(), cause };
+        let fault = |cause| ListenError { at: at.clone(), cause, service };
         match at {
             At::Tcp(address) => Listener::tcp(tcp(*address).map_err(fault)?, service).map_err(fault),
             At::Unix { path, mode } => {
@@ -174,19 +176,19 @@ impl FromStr for At {
     }
 }
 
-fn advice(at: &At, cause: &io::Error) -> &'static str {
+fn advice(at: &At, cause: &io::Error, service: &str) -> String {
     match (cause.kind(), at) {
         (io::ErrorKind::AddrInUse, At::Tcp(_)) => {
-            "; another process listens there (`ss -ltnp` shows which): stop it, or change SERVICE_listen or port_offset"
+            format!("; another process listens there (`ss -ltnp` shows which): stop it, or change {service}_listen or port_offset")
         }
-        (io::ErrorKind::AddrInUse, At::Unix { .. }) => "; another process listens there: stop it, or change SERVICE_listen",
-        (io::ErrorKind::AddrNotAvailable, _) => "; this machine has no such address: correct inet_interfaces or SERVICE_listen",
+        (io::ErrorKind::AddrInUse, At::Unix { .. }) => format!("; another process listens there: stop it, or change {service}_listen"),
+        (io::ErrorKind::AddrNotAvailable, _) => format!("; this machine has no such address: correct inet_interfaces or {service}_listen"),
         (io::ErrorKind::PermissionDenied, At::Tcp(_)) => {
-            "; ports below 1024 need root (or CAP_NET_BIND_SERVICE): start as root, or set port_offset"
+            "; ports below 1024 need root (or CAP_NET_BIND_SERVICE): start as root, or set port_offset".to_owned()
         }
-        (io::ErrorKind::PermissionDenied, At::Unix { .. }) => "; the directory must be writable for the service's user",
-        (io::ErrorKind::NotFound, _) => "; make the directory first",
-        _ => "",
+        (io::ErrorKind::PermissionDenied, At::Unix { .. }) => "; the directory must be writable for the service's user".to_owned(),
+        (io::ErrorKind::NotFound, _) => "; make the directory first".to_owned(),
+        _ => String::new(),
     }
 }
 

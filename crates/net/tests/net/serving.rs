@@ -83,7 +83,7 @@ async fn the_last_reply_arrives_though_the_peer_was_still_talking() {
 async fn two_cannot_listen_at_one_place_and_are_told_so() {
     let listener = Listener::bind(&loopback(), "toy").unwrap();
     let error = Listener::bind(listener.at(), "toy").unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot listen at {listener}: ")) && error.contains("ss -ltnp"), "{error}");
+    assert!(error.starts_with(&format!("cannot listen at {listener}: ")) && error.contains("ss -ltnp") && error.contains("change toy_listen or"), "{error}");
     let error = Listener::bind(&"192.0.2.1:2525".parse().unwrap(), "toy").unwrap_err().to_string();
     assert!(error.contains("no such address"), "{error}");
 }
