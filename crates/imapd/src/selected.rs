@@ -33,7 +33,9 @@ pub(crate) struct Selected {
     /// The UIDs claimed last as \Recent. Those of them that the view does not know yet are in the next changes.
     claimed: Range<u64>,
     keywords: Keywords,
-    /// Keywords were named that the client was not told of.
+    /// The keywords among the flags that the client was told of with FLAGS.
+    announced: Flags,
+    /// A message here has a keyword that the client was not told of.
     renamed: bool,
     /// EXISTS was told last with the answer to a command that had not asked for news.
     in_passing: bool,
@@ -86,6 +88,7 @@ impl Selected {
             uidnext: opened.mailbox.uidnext,
             claimed: recent,
             keywords: opened.keywords.clone(),
+            announced: opened.keywords.flags(),
             renamed: false,
             in_passing: false,
         }
@@ -119,7 +122,8 @@ impl Selected {
                 self.view.note(view::Changes { added, flagged, vanished: changes.vanished });
                 self.known = changes.to;
                 self.highest = self.highest.max(changes.highest);
-                self.rename(changes.keywords);
+                let used = changes.added.iter().chain(&changes.flagged).fold(Flags::EMPTY, |used, row| used | row.flags);
+                self.rename(changes.keywords, used);
                 Ok(Fate::There)
             }
         }
@@ -163,16 +167,18 @@ impl Selected {
         self.view.note(view::Changes { added, flagged, vanished });
         self.known = now.modseq;
         self.highest = self.highest.max(now.mailbox.highest);
-        self.rename(now.keywords.clone());
+        let used = now.rows.iter().fold(Flags::EMPTY, |used, row| used | row.flags);
+        self.rename(now.keywords.clone(), used);
         Ok(Fate::There)
     }
 
-    fn rename(&mut self, keywords: Keywords) {
+    /// Keywords are the account's: one that is named for a message elsewhere is nothing to this client until a message here has it.
+    fn rename(&mut self, keywords: Keywords, used: Flags) {
         if keywords != self.keywords {
             self.view.set_names(flag_names::of(&keywords));
             self.keywords = keywords;
-            self.renamed = true;
         }
+        self.renamed |= self.keywords.flags().intersects(used.without(self.announced));
     }
 
     /// What the client must hear now. A new keyword is announced before the first message that has it (E-12).
@@ -182,6 +188,7 @@ impl Selected {
     pub(crate) fn tell(&mut self, expunge: Expunge, form: Form) -> Vec<Response> {
         let mut lines = Vec::new();
         if std::mem::take(&mut self.renamed) {
+            self.announced = self.keywords.flags();
             lines.push(Response::Flags(self.flags()));
             lines.push(self.permanent_flags());
         }
