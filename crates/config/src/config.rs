@@ -318,11 +318,11 @@ impl Config {
 
     /// The rows of the tables that a parameter names.
     fn rows(&self, name: &str, outside: &Outside<'_>, problems: &mut Vec<Problem>) -> Result<Vec<crate::maps::Row>, String> {
-        const TEXTS: [&str; 6] = ["hash", "btree", "texthash", "lmdb", "cdb", "dbm"];
+        use crate::maps::TEXT_TYPES;
         let mut all = Vec::new();
         for table in value::list(self.text(name))? {
-            let path = table.split_once(':').filter(|(kind, path)| TEXTS.contains(kind) && path.starts_with('/')).map(|(_, path)| path);
-            let path = path.ok_or_else(|| format!("{table:?} is no table that can be read: TYPE:/FILE is, of the types {}", TEXTS.join(", ")))?;
+            let path = table.split_once(':').filter(|(kind, path)| TEXT_TYPES.contains(kind) && path.starts_with('/')).map(|(_, path)| path);
+            let path = path.ok_or_else(|| format!("{table:?} is no table that can be read: TYPE:/FILE is, of the types {}", TEXT_TYPES.join(", ")))?;
             let text = (outside.read)(Path::new(path)).map_err(|error| format!("{path}: {error}"))?;
             let (rows, found) = crate::maps::parse(path, &text);
             all.extend(rows);

@@ -14,10 +14,10 @@ use crate::ahead::Ahead;
 const OCTETS: u64 = 512 * 1024;
 
 type Group = Vec<(Uid, Result<Reader, db::Error>)>;
-type Work = Pin<Box<dyn Future<Output = Result<Group, db::Error>> + Send>>;
+type Work = Pin<Box<dyn Future<Output = Group> + Send>>;
 
 pub(crate) struct Opened {
-    groups: Ahead<Waiting, Result<Group, db::Error>>,
+    groups: Ahead<Waiting, Group>,
     /// The group whose turn it is.
     here: VecDeque<(Uid, Result<Reader, db::Error>)>,
 }
@@ -35,7 +35,7 @@ impl Iterator for Waiting {
 
     fn next(&mut self) -> Option<Work> {
         let (store, account, mailbox, uids) = (self.store.clone(), self.account, self.mailbox, self.groups.pop_front()?);
-        Some(Box::pin(async move { store.read_all(account, mailbox, &uids).await }))
+        Some(Box::pin(async move { each(&uids, store.read_all(account, mailbox, &uids).await) }))
     }
 }
 
@@ -63,12 +63,17 @@ impl Opened {
                     return Ok(None);
                 }
                 None => match self.groups.next().await {
-                    Some(group) => self.here = group?.into(),
+                    Some(group) => self.here = group.into(),
                     None => return Ok(None),
                 },
             }
         }
     }
+}
+
+/// What keeps a whole group from being read keeps each of it: none is told to be gone for it.
+fn each(uids: &[Uid], read: Result<Group, db::Error>) -> Group {
+    read.unwrap_or_else(|error| uids.iter().map(|&uid| (uid, Err(error.clone()))).collect())
 }
 
 fn groups(messages: &[Message]) -> Vec<Vec<Uid>> {
@@ -85,4 +90,17 @@ fn groups(messages: &[Message]) -> Vec<Vec<Uid>> {
         }
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_cannot_be_read_is_not_gone() {
+        let uids: Vec<Uid> = [1, 4].into_iter().filter_map(Uid::new).collect();
+        let told = each(&uids, Err(db::Error::Busy("locked".into())));
+        assert_eq!(told.iter().map(|(uid, _)| *uid).collect::<Vec<_>>(), uids);
+        assert!(told.iter().all(|(_, read)| matches!(read, Err(db::Error::Busy(_)))));
+    }
 }

@@ -1,32 +1,17 @@
 //! aliases(5): `name: value, value…`, a logical line as in main.cf. Only the syntax.
 
-use super::{TABLE_LIMIT, logical};
-use crate::maps::text::Row;
-use crate::problem::{Problem, Severity};
+use super::text::{Row, rows};
+use crate::problem::Problem;
 
 /// Reads a file of aliases. Names in quotes lose them, and all are lower case unless `fold` is off. Of two rows with one name the first counts.
 pub fn parse(file: &str, text: &str, fold: bool) -> (Vec<Row>, Vec<Problem>) {
-    let mut rows: Vec<Row> = Vec::new();
-    let mut problems = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    if text.len() > TABLE_LIMIT {
-        let text = format!("the table has more than {TABLE_LIMIT} octets");
-        return (rows, vec![Problem::new(Severity::Error, "syntax", "", text).at(file, 0)]);
-    }
-    for (line, logical) in logical(text) {
-        let mut warn = |text: String| problems.push(Problem::new(Severity::Warning, "syntax", "", text).at(file, line));
-        let Some((name, value)) = split(&logical).filter(|(name, value)| !name.is_empty() && !value.is_empty()) else {
+    rows(file, text, fold, |line, warn| {
+        let pair = split(line).filter(|(name, value)| !name.is_empty() && !value.is_empty());
+        if pair.is_none() {
             warn("need name:value pair".to_owned());
-            continue;
-        };
-        let key = if fold { name.to_lowercase() } else { name };
-        if !seen.insert(key.clone()) {
-            warn(format!("duplicate entry: \"{key}\""));
-            continue;
         }
-        rows.push(Row { key, value, line });
-    }
-    (rows, problems)
+        pair
+    })
 }
 
 /// At the first colon outside of quotes.

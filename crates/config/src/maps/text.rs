@@ -22,27 +22,40 @@ pub fn parse(file: &str, text: &str) -> (Vec<Row>, Vec<Problem>) {
 
 /// As [`parse`]; without `fold` keys stay as they are written (`postmap -f`).
 pub fn parse_with(file: &str, text: &str, fold: bool) -> (Vec<Row>, Vec<Problem>) {
-    let mut rows: Vec<Row> = Vec::new();
-    let mut problems = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    if text.len() > TABLE_LIMIT {
-        let text = format!("the table has more than {} octets", TABLE_LIMIT);
-        return (rows, vec![Problem::new(Severity::Error, "syntax", "", text).at(file, 0)]);
-    }
-    for (line, logical) in logical(text) {
-        let mut warn = |text: String| problems.push(Problem::new(Severity::Warning, "syntax", "", text).at(file, line));
-        let Some((key, value)) = split(&logical) else {
-            warn(format!("unbalanced '\"' in '{logical}' -- ignoring this line"));
-            continue;
+    rows(file, text, fold, |line, warn| {
+        let Some((key, value)) = split(line) else {
+            warn(format!("unbalanced '\"' in '{line}' -- ignoring this line"));
+            return None;
         };
-        let key = if fold { key.to_lowercase() } else { key };
         if key.is_empty() || value.is_empty() {
             warn("expected format: key whitespace value".to_owned());
-            continue;
+            return None;
         }
         if key.ends_with(':') {
             warn("record is in \"key: value\" format; is this an alias file?".to_owned());
         }
+        Some((key, value))
+    })
+}
+
+/// The rows of a table, whose lines `pair` splits into key and value; it says itself what is wrong with a line that is none.
+pub(super) fn rows(
+    file: &str,
+    text: &str,
+    fold: bool,
+    pair: impl Fn(&str, &mut dyn FnMut(String)) -> Option<(String, String)>,
+) -> (Vec<Row>, Vec<Problem>) {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut problems = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    if text.len() > TABLE_LIMIT {
+        let text = format!("the table has more than {TABLE_LIMIT} octets");
+        return (rows, vec![Problem::new(Severity::Error, "syntax", "", text).at(file, 0)]);
+    }
+    for (line, logical) in logical(text) {
+        let mut warn = |text: String| problems.push(Problem::new(Severity::Warning, "syntax", "", text).at(file, line));
+        let Some((key, value)) = pair(&logical, &mut warn) else { continue };
+        let key = if fold { key.to_lowercase() } else { key };
         if !seen.insert(key.clone()) {
             warn(format!("duplicate entry: \"{key}\""));
             continue;
