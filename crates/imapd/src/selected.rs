@@ -33,9 +33,7 @@ pub(crate) struct Selected {
     /// The UIDs claimed last as \Recent. Those of them that the view does not know yet are in the next changes.
     claimed: Range<u64>,
     keywords: Keywords,
-    /// The keywords among the flags that the client was told of with FLAGS.
-    announced: Flags,
-    /// A message here has a keyword that the client was not told of.
+    /// Keywords were named that the client was not told of.
     renamed: bool,
     /// EXISTS was told last with the answer to a command that had not asked for news.
     in_passing: bool,
@@ -88,7 +86,6 @@ impl Selected {
             uidnext: opened.mailbox.uidnext,
             claimed: recent,
             keywords: opened.keywords.clone(),
-            announced: opened.keywords.flags(),
             renamed: false,
             in_passing: false,
         }
@@ -122,8 +119,7 @@ impl Selected {
                 self.view.note(view::Changes { added, flagged, vanished: changes.vanished });
                 self.known = changes.to;
                 self.highest = self.highest.max(changes.highest);
-                let used = changes.added.iter().chain(&changes.flagged).fold(Flags::EMPTY, |used, row| used | row.flags);
-                self.rename(changes.keywords, used);
+                self.rename(changes.keywords);
                 Ok(Fate::There)
             }
         }
@@ -167,18 +163,16 @@ impl Selected {
         self.view.note(view::Changes { added, flagged, vanished });
         self.known = now.modseq;
         self.highest = self.highest.max(now.mailbox.highest);
-        let used = now.rows.iter().fold(Flags::EMPTY, |used, row| used | row.flags);
-        self.rename(now.keywords.clone(), used);
+        self.rename(now.keywords.clone());
         Ok(Fate::There)
     }
 
-    /// Keywords are the account's: one that is named for a message elsewhere is nothing to this client until a message here has it.
-    fn rename(&mut self, keywords: Keywords, used: Flags) {
+    fn rename(&mut self, keywords: Keywords) {
         if keywords != self.keywords {
             self.view.set_names(flag_names::of(&keywords));
             self.keywords = keywords;
+            self.renamed = true;
         }
-        self.renamed |= self.keywords.flags().intersects(used.without(self.announced));
     }
 
     /// What the client must hear now. A new keyword is announced before the first message that has it (E-12).
@@ -188,7 +182,6 @@ impl Selected {
     pub(crate) fn tell(&mut self, expunge: Expunge, form: Form) -> Vec<Response> {
         let mut lines = Vec::new();
         if std::mem::take(&mut self.renamed) {
-            self.announced = self.keywords.flags();
             lines.push(Response::Flags(self.flags()));
             lines.push(self.permanent_flags());
         }

@@ -26,11 +26,6 @@ impl Keywords {
         self.0.iter().filter(move |(bit, _)| flags.bits() & (1 << bit) != 0).map(|(_, name)| name)
     }
 
-    /// The bits that the account named.
-    pub fn flags(&self) -> Flags {
-        Flags::from_bits(self.0.iter().fold(0, |bits, (bit, _)| bits | 1 << bit))
-    }
-
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Keyword> {
         self.0.iter().map(|(_, name)| name)

@@ -77,7 +77,6 @@ transcripts! {
     e_07_what_was_expunged_elsewhere_is_left_out
     e_10_close_expunges_silently_unselect_and_examine_do_not
     e_11_a_deleted_mailbox_ends_the_sessions_that_had_it
-    e_12_a_keyword_of_another_mailbox_is_told_once_it_is_used
     e_12_a_new_keyword_is_announced_before_it_is_used
     enable_ignores_what_it_does_not_know
     f_01_recent_and_unknown_system_flags_are_bad
