@@ -68,6 +68,8 @@ fn a_passwd_file_of_dovecot_is_imported_with_its_hashes() {
     assert_eq!(users.iter().map(|user| user["address"].as_str().expect("text")).collect::<Vec<_>>(), ["clear@example.test", "old@example.test"]);
     assert_eq!(users[1]["quota_bytes"], 2_u64 << 30);
     std::fs::write(&file, lines.lines().take(4).collect::<Vec<_>>().join("\n")).expect("written");
+    let note = configured.listing(&["check"]).into_iter().find(|problem| problem["code"] == "no-scram-keys").expect("a note");
+    assert!(note["severity"] == "note" && note["text"].as_str().is_some_and(|text| text.ends_with(": old@example.test")), "{note}");
     assert!(configured.run(&["user", "import", path]).ok().contains("0 imported, 2 were there already, 0 refused"));
     configured.run(&["user", "import", "/nowhere"]).refused(69, &["/nowhere"]);
 }

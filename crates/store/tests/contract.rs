@@ -464,6 +464,7 @@ async fn a_password_is_renewed_only_while_it_is_the_same() {
         let kept = async || store.credentials(alice).await.unwrap()[0].secret.clone();
         store.set_password(alice, "{SSHA}old").await.unwrap();
         assert!(!store.all_have_scram().await.unwrap(), "{}", world.engine);
+        assert_eq!(store.without_scram().await.unwrap(), ["alice@example.test"], "{}", world.engine);
         let better = secret("{ARGON2ID}new", Some("4096,…"));
         assert!(!store.renew_password(alice, &"{SSHA}older".into(), better.clone()).await.unwrap(), "{}", world.engine);
         assert_eq!(kept().await, "{SSHA}old".into());
@@ -471,6 +472,7 @@ async fn a_password_is_renewed_only_while_it_is_the_same() {
         assert_eq!(kept().await, better);
         assert!(!store.renew_password(alice, &"{ARGON2ID}new".into(), better.clone()).await.unwrap(), "{}: other keys", world.engine);
         assert!(store.all_have_scram().await.unwrap(), "{}", world.engine);
+        assert!(store.without_scram().await.unwrap().is_empty(), "{}", world.engine);
     })
     .await;
 }

@@ -52,6 +52,7 @@ async fn of_house(house: &House) -> Result<Vec<Problem>, Failure> {
         problems.push(Problem::new(Severity::Warning, "store-files", difference.subject, difference.text).fix("a running server settles within a second; run check again"));
     }
     problems.extend(two_classes(house).await?);
+    problems.extend(without_scram(house).await?);
     if rustix::process::geteuid().is_root() {
         let problem = Problem::new(Severity::Warning, "root", "serve", "started as root, everything runs as root: there is no privileged half yet");
         problems.push(problem.fix("start it as a user of its own with CAP_NET_BIND_SERVICE, as deploy/posthouse.service does"));
@@ -61,6 +62,24 @@ async fn of_house(house: &House) -> Result<Vec<Problem>, Failure> {
         problems.push(problem.fix("posthouse setup --self-signed makes one; or set tls_cert_file and tls_key_file"));
     }
     Ok(problems)
+}
+
+/// Accounts listed by name: as many as fit on a line or two.
+const NAMED: usize = 10;
+
+/// Accounts that keep SCRAM from being offered to all, where it is offered once everyone has keys for it.
+async fn without_scram(house: &House) -> Result<Option<Problem>, Failure> {
+    if house.config.text("scram") != "auto" {
+        return Ok(None);
+    }
+    let logins = house.store.without_scram().await.map_err(|error| of_store("user", &error))?;
+    if logins.is_empty() {
+        return Ok(None);
+    }
+    let more = logins.len().checked_sub(NAMED).filter(|more| *more > 0).map_or_else(String::new, |more| format!(" and {more} more"));
+    let named = logins.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+    let text = format!("not offered, since these accounts have no keys for it: {named}{more}");
+    Ok(Some(Problem::new(Severity::Note, "no-scram-keys", "scram", text).fix("each gets them at its next login with its password, or by posthouse user passwd")))
 }
 
 /// Domains that are hosted and in `mydestination`: nobody could tell whose names count. They stop the start.

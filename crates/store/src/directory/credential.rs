@@ -97,6 +97,12 @@ impl Store {
         Ok(self.db().query(sql, &[]).await?.is_empty())
     }
 
+    /// The addresses of the accounts that keep [`all_have_scram`](Store::all_have_scram) from being so, in order.
+    pub async fn without_scram(&self) -> Result<Vec<String>, Error> {
+        let sql = "SELECT d.login FROM account_dir d JOIN credential c ON c.account_id = d.id WHERE d.state = 0 AND c.id = 1 AND c.scram IS NULL ORDER BY d.login";
+        Ok(self.db().query(sql, &[]).await?.iter().map(|row| row.text(0).to_owned()).collect())
+    }
+
     /// Replaces what is kept of the account's password.
     pub async fn set_password(&self, account: AccountId, secret: impl Into<Secret>) -> Result<(), Error> {
         self.db().commit(SetPassword { account, old: None, secret: secret.into() }).await.map(|_| ())
