@@ -127,10 +127,10 @@ fn hup_takes_how_mail_is_read() {
     let announced = || Talk::open(server.address("imap")).until("a CAPABILITY\r\n", "a ");
     assert!(announced().contains("AUTH=PLAIN") && !announced().contains("LOGINDISABLED"));
     let mut before = Imap::login(server.address("imap"), CAROL, PASSWORD);
-    configured.set("plaintext_auth = no\nmessage_size_limit = 20000\nimaps_listen = 127.0.0.1:1");
+    configured.set("plaintext_auth = no\nmessage_size_limit = 20000\nimaps_listen = 127.0.0.1:1\nscram = on\nscram_plus = yes");
     server.signal(Signal::HUP);
     within(SOON, "nobody logs in in clear any more", || announced().contains("LOGINDISABLED").then_some(()));
-    assert!(server.log().contains("next start only: imaps_listen"), "{}", server.log());
+    assert!(server.log().contains("next start only: imaps_listen, scram, scram_plus"), "{}", server.log());
     before.ask("NOOP");
     // All or nothing: what is sound in an unsound file is not taken either.
     configured.set("plaintext_auth = loopback\nmessage_size_limit = many");
@@ -138,5 +138,31 @@ fn hup_takes_how_mail_is_read() {
     within(SOON, "the log says so", || server.log().contains("the old configuration stays").then_some(()));
     assert!(announced().contains("LOGINDISABLED"));
     drop(before);
+    server.stop();
+}
+
+/// C-14
+#[test]
+fn c_14_the_log_has_a_line_for_a_login_and_one_with_octets_for_its_end() {
+    let (configured, _directory) = store();
+    let server = Server::serve(&configured, &["--only", "imap,upkeep"]);
+    assert!(Imap::try_login(server.address("imap"), CAROL, "no password of hers").is_err());
+    let mut reader = Imap::login(server.address("imap"), CAROL, PASSWORD);
+    reader.ask("NOOP");
+    reader.ask("LOGOUT");
+    let logout = within(SOON, "a logout", || server.log().lines().find(|line| line.contains("logout: ")).map(str::to_owned));
+    let log = server.log();
+    let logins: Vec<&str> = log.lines().filter(|line| line.contains(" login service=")).collect();
+    let [login] = logins[..] else { panic!("one login: {log}") };
+    let field = |line: &str, name: &str| line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned);
+    for line in [login, &logout] {
+        assert!(line.contains(CAROL) && field(line, "rip").as_deref() == Some("127.0.0.1"), "{line}");
+    }
+    // Port and address say which session it was.
+    assert!(field(login, "rport").is_some() && field(login, "rport") == field(&logout, "rport"), "{login}\n{logout}");
+    assert!(login.contains("method=") && login.contains("tls="), "{login}");
+    let octets = |name: &str| field(&logout, name).and_then(|octets| octets.parse::<usize>().ok()).unwrap_or_else(|| panic!("{name} in {logout}"));
+    assert!(octets("in") > "a LOGIN a b\r\nb NOOP\r\nc LOGOUT\r\n".len() && octets("out") > octets("in"), "{logout}");
+    assert!(!log.contains(PASSWORD) && !log.contains("no password of hers"), "{log}");
     server.stop();
 }

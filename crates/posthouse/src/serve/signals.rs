@@ -54,8 +54,20 @@ pub async fn until_told(signals: Signals, house: &House, tls: Option<&TlsServer>
     });
 }
 
-/// What a running server cannot change: where it listens, and where things lie.
-const AT_START: [&str; 9] = ["database_url", "inet_interfaces", "mail_location", "maillog_file", "port_offset", "services", "store_directory", "tls_cert_file", "tls_key_file"];
+/// What a running server cannot change: where it listens, where things lie, and which mechanisms it offers.
+const AT_START: [&str; 11] = [
+    "database_url",
+    "inet_interfaces",
+    "mail_location",
+    "maillog_file",
+    "port_offset",
+    "scram",
+    "scram_plus",
+    "services",
+    "store_directory",
+    "tls_cert_file",
+    "tls_key_file",
+];
 
 /// All or nothing: the new configuration if it is sound and the certificates were read; else everything stays as it was.
 async fn reload(house: &House, tls: Option<&TlsServer>) -> Option<Arc<Config>> {
