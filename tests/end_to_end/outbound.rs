@@ -17,15 +17,15 @@ use house_tests::until::{SOON, within};
 const PASSWORD: &str = "a long password";
 
 /// Two hosts: `mail.near.test` at 127.0.0.1 and `mail.far.test` at 127.0.0.2, an account each, and both in the DNS.
-struct Hosts {
-    dns: Dns,
-    near: Configured,
-    far: Configured,
-    port: u16,
+pub struct Hosts {
+    pub dns: Dns,
+    pub near: Configured,
+    pub far: Configured,
+    pub port: u16,
     _held: (tempfile::TempDir, Offset, Offset),
 }
 
-fn hosts() -> Hosts {
+pub fn hosts() -> Hosts {
     let (directory, one, two) = (tempfile::tempdir().expect("a directory"), Offset::take(), Offset::take());
     let dns = Dns::start();
     let port = one.port(25);
@@ -55,14 +55,14 @@ fn hosts() -> Hosts {
 }
 
 /// What lies in the inbox of `user`, once it holds `count`.
-fn inbox(server: &Server, user: &str, count: usize) -> Vec<String> {
+pub fn inbox(server: &Server, user: &str, count: usize) -> Vec<String> {
     let mut imap = Imap::login(server.address("imap"), user, PASSWORD);
     let all = within(SOON, "the inbox", || Some(imap.messages("INBOX")).filter(|all| all.len() >= count));
     assert_eq!(all.len(), count);
     all.iter().map(|message| String::from_utf8_lossy(&message.text).into_owned()).collect()
 }
 
-fn send(at: SocketAddr, from: &str, to: &[&str], subject: &str) {
+pub fn send(at: SocketAddr, from: &str, to: &[&str], subject: &str) {
     let text = format!("From: <{from}>\r\nSubject: {subject}\r\n\r\nHello.\r\n..dots\r\n");
     Smtp::connect(at).expect("SMTP").send(from, to, &text).expect("250");
 }

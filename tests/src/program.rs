@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -87,6 +88,16 @@ impl Configured {
     /// Runs a command with `input` on a pipe.
     pub fn run_with<S: AsRef<OsStr>>(&self, arguments: &[S], input: &str) -> Said {
         let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("posthouse");
+        // One that does not want it may be gone already.
+        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+        Said::of(child.wait_with_output().expect("posthouse"))
+    }
+
+    /// Runs one of Postfix's tools: the program under that name, with `input` on a pipe.
+    pub fn tool(&self, name: &str, arguments: &[&str], input: &str) -> Said {
+        let mut command = Command::new(path());
+        command.arg0(name).args(arguments).env("MAIL_CONFIG", &self.directory).env_remove("RUST_LOG");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("posthouse");
         // One that does not want it may be gone already.
         let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());

@@ -49,6 +49,13 @@ impl Date {
         format!("{day}, {} {month} {:04} {} {}", civil.day, civil.year, self.clock(), self.zone())
     }
 
+    /// `Tue Nov  3 02:01:13 2026`, as asctime(3) writes it and the tools of the queue print it; without the zone.
+    pub fn asctime(self) -> String {
+        let civil = self.civil();
+        let (day, month) = (DAYS[civil.weekday], month_name(civil.month));
+        format!("{day} {month} {:>2} {} {:04}", civil.day, self.clock(), civil.year)
+    }
+
     /// As [`rfc5322`](Date::rfc5322) with the day of the month two wide and UTC named, as Postfix writes trace fields:
     /// `Tue,  3 Nov 2026 02:01:13 +0000 (UTC)`.
     pub fn trace(self) -> String {
@@ -196,6 +203,7 @@ mod tests {
         assert_eq!(date.imap(), " 2-Nov-2026 20:31:13 -0530");
         assert_eq!(date.civil_day(), (2026, 11, 2));
         assert_eq!(Date::utc(1_793_671_273).trace(), "Tue,  3 Nov 2026 02:01:13 +0000 (UTC)");
+        assert_eq!(Date::utc(1_793_671_273).asctime(), "Tue Nov  3 02:01:13 2026");
         assert_eq!(Date::utc(951_782_400).imap(), "29-Feb-2000 00:00:00 +0000");
         assert_eq!(Date::utc(-1).imap(), "31-Dec-1969 23:59:59 +0000");
         assert_eq!(Date::new(i64::MAX, i16::MAX).imap(), "31-Dec-9999 23:59:59 +9907");

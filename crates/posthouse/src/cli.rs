@@ -45,6 +45,9 @@ enum Command {
     /// Addresses that stand for others
     #[command(subcommand)]
     Alias(command::alias::Asked),
+    /// Mail that waits
+    #[command(subcommand)]
+    Queue(command::queue::Asked),
     /// Mailboxes of an account
     #[command(subcommand)]
     Mailbox(command::mailbox::Asked),
@@ -83,6 +86,7 @@ pub fn run(asked: Asked) -> Result<(), Failure> {
         Command::Domain(asked) => house::with(&config, async |house| command::domain::run(house, asked).await),
         Command::User(asked) => house::with(&config, async |house| command::user::run(house, asked).await),
         Command::Alias(asked) => house::with(&config, async |house| command::alias::run(house, asked).await),
+        Command::Queue(asked) => house::with(&config, async |house| command::queue::run(house, asked).await),
         Command::Mailbox(asked) => house::with(&config, async |house| command::mailbox::run(house, asked).await),
     }
 }

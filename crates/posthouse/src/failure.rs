@@ -35,11 +35,21 @@ impl Failure {
     pub fn new(code: Code, subject: impl fmt::Display, text: impl fmt::Display) -> Failure {
         Failure { code, subject: subject.to_string(), text: text.to_string() }
     }
+
+    /// The exit code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// `SUBJECT: what is wrong; what to do`, for a tool that says its own name before it.
+    pub fn said(&self) -> String {
+        format!("{}: {}", self.subject, self.text)
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "posthouse: {}: {}", self.subject, self.text)
+        write!(out, "posthouse: {}", self.said())
     }
 }
 

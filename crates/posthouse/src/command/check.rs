@@ -12,6 +12,10 @@ use crate::house::{self, House};
 /// Says everything; fails when anything is an error.
 pub fn run(directory: &Path, Json { json }: Json) -> Result<(), Failure> {
     let mut problems = Config::check(directory);
+    if directory.join("master.cf").exists() {
+        let problem = Problem::new(Severity::Note, "master", "master.cf", "has no effect here");
+        problems.push(problem.fix("services and SERVICE_listen say what is served, and where"));
+    }
     if !problems.iter().any(|problem| problem.severity == Severity::Error) {
         let found = house::with(directory, async |house| of_house(house).await);
         problems.extend(found.unwrap_or_else(|failure| vec![Problem::new(Severity::Error, "store", "store", failure.to_string())]));

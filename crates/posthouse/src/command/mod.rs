@@ -5,4 +5,5 @@ pub mod check;
 pub mod domain;
 pub mod explain;
 pub mod mailbox;
+pub mod queue;
 pub mod user;
