@@ -19,10 +19,7 @@ const HEAD: &str = "From: Alice <alice@example.test>\nTo: bob@example.test\nSubj
 pub fn named() -> Vec<Message> {
     let mut all = Vec::new();
     for (name, text) in TEXTS {
-        all.push(message(
-            name,
-            text.replace("HEAD\n", HEAD).replace('\n', "\r\n"),
-        ));
+        all.push(message(name, text.replace("HEAD\n", HEAD).replace('\n', "\r\n")));
     }
     for (name, octets) in raw() {
         all.push(message(name, octets));
@@ -31,10 +28,7 @@ pub fn named() -> Vec<Message> {
 }
 
 fn message(name: &str, octets: impl Into<Vec<u8>>) -> Message {
-    Message {
-        name: name.to_owned(),
-        octets: octets.into(),
-    }
+    Message { name: name.to_owned(), octets: octets.into() }
 }
 
 /// `HEAD` stands for the good header, a line's end for CRLF.
@@ -175,68 +169,15 @@ fn raw() -> Vec<(&'static str, Vec<u8>)> {
         ("bom", b"\xef\xbb\xbfFrom: a@example.test\r\nSubject: after a mark\r\n\r\nbody\r\n".to_vec()),
     ];
     let long = |what: &str, times: usize| what.repeat(times);
-    all.push((
-        "long-line",
-        with(
-            format!(
-                "X-Long: {}\r\n\r\n{}\r\n",
-                long("x", 100_000),
-                long("y", 100_000)
-            )
-            .as_bytes(),
-        ),
-    ));
-    all.push((
-        "long-header-folded",
-        with(format!("X-Long: {}\r\n\r\nbody\r\n", long("word\r\n ", 20_000)).as_bytes()),
-    ));
-    all.push((
-        "many-fields",
-        with(format!("{}\r\nbody\r\n", long("X-Many: one of them\r\n", 5_000)).as_bytes()),
-    ));
-    all.push((
-        "many-addresses",
-        format!(
-            "From: a@example.test\r\nTo: {}last@example.test\r\n\r\nbody\r\n",
-            long("user@example.test,\r\n ", 2_000)
-        )
-        .into_bytes(),
-    ));
-    all.push((
-        "thousand-parts",
-        with(
-            format!(
-                "Content-Type: multipart/mixed; boundary=b\r\n\r\n{}--b--\r\n",
-                long("--b\r\nContent-Type: text/plain\r\n\r\nx\r\n", 1_000)
-            )
-            .as_bytes(),
-        ),
-    ));
+    all.push(("long-line", with(format!("X-Long: {}\r\n\r\n{}\r\n", long("x", 100_000), long("y", 100_000)).as_bytes())));
+    all.push(("long-header-folded", with(format!("X-Long: {}\r\n\r\nbody\r\n", long("word\r\n ", 20_000)).as_bytes())));
+    all.push(("many-fields", with(format!("{}\r\nbody\r\n", long("X-Many: one of them\r\n", 5_000)).as_bytes())));
+    all.push(("many-addresses", format!("From: a@example.test\r\nTo: {}last@example.test\r\n\r\nbody\r\n", long("user@example.test,\r\n ", 2_000)).into_bytes()));
+    all.push(("thousand-parts", with(format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{}--b--\r\n", long("--b\r\nContent-Type: text/plain\r\n\r\nx\r\n", 1_000)).as_bytes())));
     all.push(("deep-30", with(nested(30).as_bytes())));
     all.push(("deep-60", with(nested(60).as_bytes())));
-    all.push((
-        "messages-30",
-        with(
-            format!(
-                "{}Subject: last\r\n\r\nend\r\n",
-                long("Content-Type: message/rfc822\r\n\r\n", 30)
-            )
-            .as_bytes(),
-        ),
-    ));
-    all.push((
-        "megabyte",
-        with(
-            format!(
-                "\r\n{}",
-                long(
-                    "0123456789abcdef0123456789abcdef0123456789abcdef\r\n",
-                    20_000
-                )
-            )
-            .as_bytes(),
-        ),
-    ));
+    all.push(("messages-30", with(format!("{}Subject: last\r\n\r\nend\r\n", long("Content-Type: message/rfc822\r\n\r\n", 30)).as_bytes())));
+    all.push(("megabyte", with(format!("\r\n{}", long("0123456789abcdef0123456789abcdef0123456789abcdef\r\n", 20_000)).as_bytes())));
     all.push(("boundary-70", with(format!("Content-Type: multipart/mixed; boundary={0}\r\n\r\n--{0}\r\n\r\none\r\n--{0}--\r\n", long("b", 70)).as_bytes())));
     all.push(("boundary-200", with(format!("Content-Type: multipart/mixed; boundary={0}\r\n\r\n--{0}\r\n\r\none\r\n--{0}--\r\n", long("b", 200)).as_bytes())));
     all
@@ -244,14 +185,8 @@ fn raw() -> Vec<(&'static str, Vec<u8>)> {
 
 /// A multipart in a multipart, so often; without the end boundaries of half of them.
 fn nested(depth: usize) -> String {
-    let open: String = (0..depth)
-        .map(|n| format!("Content-Type: multipart/mixed; boundary=n{n}x\r\n\r\n--n{n}x\r\n"))
-        .collect();
-    let close: String = (0..depth)
-        .rev()
-        .filter(|n| n % 2 == 0)
-        .map(|n| format!("\r\n--n{n}x--\r\n"))
-        .collect();
+    let open: String = (0..depth).map(|n| format!("Content-Type: multipart/mixed; boundary=n{n}x\r\n\r\n--n{n}x\r\n")).collect();
+    let close: String = (0..depth).rev().filter(|n| n % 2 == 0).map(|n| format!("\r\n--n{n}x--\r\n")).collect();
     format!("{open}Content-Type: text/plain\r\n\r\nthe innermost{close}")
 }
 
@@ -278,27 +213,10 @@ pub fn grown(name: String, dice: &mut Dice) -> Message {
 
 /// Fields of a message, each in some spellings.
 const FIELDS: [&[&str]; 6] = [
-    &[
-        "From: a@example.test",
-        "From: \"A, B\" <a@example.test>",
-        "From: =?utf-8?q?J=C3=B6rg?=\r\n <j@example.test>",
-        "From: Group: a@x, b@x;",
-    ],
-    &[
-        "To: b@example.test",
-        "To: b@example.test, Carol <c@example.test>",
-        "To: undisclosed-recipients:;",
-    ],
-    &[
-        "Subject: grown",
-        "Subject: folded\r\n subject",
-        "Subject: =?iso-8859-1?q?=E4?= =?utf-8?b?w6Q=?=",
-        "Subject:",
-    ],
-    &[
-        "Date: Mon, 7 Feb 1994 21:52:25 -0800",
-        "Date: 1 Mar 2020 10:00:00 GMT",
-    ],
+    &["From: a@example.test", "From: \"A, B\" <a@example.test>", "From: =?utf-8?q?J=C3=B6rg?=\r\n <j@example.test>", "From: Group: a@x, b@x;"],
+    &["To: b@example.test", "To: b@example.test, Carol <c@example.test>", "To: undisclosed-recipients:;"],
+    &["Subject: grown", "Subject: folded\r\n subject", "Subject: =?iso-8859-1?q?=E4?= =?utf-8?b?w6Q=?=", "Subject:"],
+    &["Date: Mon, 7 Feb 1994 21:52:25 -0800", "Date: 1 Mar 2020 10:00:00 GMT"],
     &["Message-ID: <grown@example.test>", "Message-ID: <a@b> (c)"],
     &["MIME-Version: 1.0", "X-Other: one\r\n\ttwo"],
 ];
@@ -333,21 +251,7 @@ fn damage(dice: &mut Dice, octets: &mut Vec<u8>) {
         0 => drop(octets.drain(at..octets.len().min(at + 1 + dice.roll(20)))),
         1 => octets.truncate(at),
         2 => {
-            let piece: &[u8] = dice.pick::<&[u8]>(&[
-                b"\r\n",
-                b"\r\n\r\n",
-                b" ",
-                b"\t",
-                b";",
-                b"\"",
-                b"--",
-                b"(",
-                b"=",
-                b":",
-                b"\xe4",
-                b"--b0\r\n",
-                b"\r\n--b1--\r\n",
-            ]);
+            let piece: &[u8] = dice.pick::<&[u8]>(&[b"\r\n", b"\r\n\r\n", b" ", b"\t", b";", b"\"", b"--", b"(", b"=", b":", b"\xe4", b"--b0\r\n", b"\r\n--b1--\r\n"]);
             octets.splice(at..at, piece.iter().copied());
         }
         _ => {

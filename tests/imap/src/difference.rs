@@ -79,12 +79,7 @@ const ARGUABLE: &[&str] = &[
 ];
 
 /// What is fetched where both announce BINARY (RFC 3516), of one message at a time: a part that can't be decoded may end the command.
-const BINARY: &[&str] = &[
-    "BINARY.PEEK[1]",
-    "BINARY.SIZE[1]",
-    "BINARY.PEEK[2]",
-    "BINARY.PEEK[1]<2.6>",
-];
+const BINARY: &[&str] = &["BINARY.PEEK[1]", "BINARY.SIZE[1]", "BINARY.PEEK[2]", "BINARY.PEEK[1]<2.6>"];
 
 /// What is searched for; each is sent as `UID SEARCH`.
 pub const SEARCHES: &[&str] = &[
@@ -149,86 +144,40 @@ pub const SEARCHES: &[&str] = &[
 ];
 
 /// What is sorted and threaded by, where both announce it (RFC 5256).
-const SORTS: &[&str] = &[
-    "SUBJECT",
-    "DATE",
-    "ARRIVAL",
-    "FROM",
-    "TO",
-    "CC",
-    "SIZE",
-    "REVERSE SIZE",
-    "SUBJECT REVERSE DATE",
-    "REVERSE FROM SUBJECT",
-];
+const SORTS: &[&str] = &["SUBJECT", "DATE", "ARRIVAL", "FROM", "TO", "CC", "SIZE", "REVERSE SIZE", "SUBJECT REVERSE DATE", "REVERSE FROM SUBJECT"];
 const THREADS: &[&str] = &["REFERENCES", "ORDEREDSUBJECT"];
 
 /// Asks both; gives where they differ, in the order of the questions.
-pub fn compare(
-    ours: &dyn Server,
-    theirs: &dyn Server,
-    corpus: &[Message],
-) -> Result<Vec<Difference>> {
+pub fn compare(ours: &dyn Server, theirs: &dyn Server, corpus: &[Message]) -> Result<Vec<Difference>> {
     let (mut ours, mut theirs) = (Asked::new(ours)?, Asked::new(theirs)?);
     let mut found = Vec::new();
     let mut names = BTreeMap::new();
     for message in corpus {
         let (a, b) = (ours.append(message)?, theirs.append(message)?);
         match (a.code("APPENDUID"), b.code("APPENDUID")) {
-            (Some([_, uid]), Some([_, other])) if uid == other => {
-                drop(names.insert(uid.number().unwrap_or_default(), message.name.clone()))
-            }
+            (Some([_, uid]), Some([_, other])) if uid == other => drop(names.insert(uid.number().unwrap_or_default(), message.name.clone())),
             _ => {
-                found.push(Difference {
-                    message: message.name.clone(),
-                    question: "APPEND".into(),
-                    ours: format!("{a:?}"),
-                    theirs: format!("{b:?}"),
-                });
+                found.push(Difference { message: message.name.clone(), question: "APPEND".into(), ours: format!("{a:?}"), theirs: format!("{b:?}") });
                 // Both go on alike, with a message in its place.
                 for (asked, condition) in [(&mut ours, &a), (&mut theirs, &b)] {
                     if !condition.is_ok() {
-                        asked.append(&Message {
-                            name: String::new(),
-                            octets: b"Subject: refused\r\n\r\n".to_vec(),
-                        })?;
+                        asked.append(&Message { name: String::new(), octets: b"Subject: refused\r\n\r\n".to_vec() })?;
                     }
                 }
             }
         }
     }
-    let both = |capability: &str, ours: &Asked, theirs: &Asked| {
-        ours.has(capability) && theirs.has(capability)
-    };
-    let select = [ours.ask("SELECT INBOX")?, theirs.ask("SELECT INBOX")?]
-        .map(|(_, condition)| condition.word);
+    let both = |capability: &str, ours: &Asked, theirs: &Asked| ours.has(capability) && theirs.has(capability);
+    let select = [ours.ask("SELECT INBOX")?, theirs.ask("SELECT INBOX")?].map(|(_, condition)| condition.word);
     assert_eq!(select, ["OK", "OK"]);
-    let binary = if both("BINARY", &ours, &theirs) {
-        BINARY
-    } else {
-        &[]
-    };
+    let binary = if both("BINARY", &ours, &theirs) { BINARY } else { &[] };
     for item in ONE_ANSWER.iter().chain(ARGUABLE).chain(binary) {
-        let alone = if binary.contains(item) {
-            Some(names.keys())
-        } else {
-            None
-        };
+        let alone = if binary.contains(item) { Some(names.keys()) } else { None };
         let (a, b) = (ours.fetch(item, alone.clone())?, theirs.fetch(item, alone)?);
         for (uid, name) in &names {
-            if a.get(uid) != b.get(uid)
-                || [&a, &b].iter().any(|all| {
-                    all.get(uid)
-                        .is_some_and(|items| items.contains_key(MALFORMED))
-                })
-            {
+            if a.get(uid) != b.get(uid) || [&a, &b].iter().any(|all| all.get(uid).is_some_and(|items| items.contains_key(MALFORMED))) {
                 let (ours, theirs) = contrast(&shown(a.get(uid)), &shown(b.get(uid)));
-                found.push(Difference {
-                    message: name.clone(),
-                    question: (*item).to_owned(),
-                    ours,
-                    theirs,
-                });
+                found.push(Difference { message: name.clone(), question: (*item).to_owned(), ours, theirs });
             }
         }
     }
@@ -236,65 +185,28 @@ pub fn compare(
         let question = format!("SEARCH {keys}");
         let ((a, a_said), (b, b_said)) = (ours.search(&question)?, theirs.search(&question)?);
         if a_said.word != b_said.word {
-            found.push(Difference {
-                message: "*".into(),
-                question: question.clone(),
-                ours: format!("{a_said:?}"),
-                theirs: format!("{b_said:?}"),
-            });
+            found.push(Difference { message: "*".into(), question: question.clone(), ours: format!("{a_said:?}"), theirs: format!("{b_said:?}") });
         }
         for uid in a.symmetric_difference(&b) {
-            let [ours, theirs] = [&a, &b].map(|all| {
-                if all.contains(uid) {
-                    "found"
-                } else {
-                    "not found"
-                }
-                .to_owned()
-            });
+            let [ours, theirs] = [&a, &b].map(|all| if all.contains(uid) { "found" } else { "not found" }.to_owned());
             if let Some(name) = names.get(uid) {
-                found.push(Difference {
-                    message: name.clone(),
-                    question: question.clone(),
-                    ours,
-                    theirs,
-                });
+                found.push(Difference { message: name.clone(), question: question.clone(), ours, theirs });
             }
         }
     }
     // An order is compared where its keys are the same.
-    let differ = |name: &String| {
-        found
-            .iter()
-            .any(|difference| difference.message == *name && !difference.question.contains("BODY"))
-    };
-    let alike: Vec<String> = names
-        .iter()
-        .filter(|(_, name)| !differ(name))
-        .map(|(uid, _)| uid.to_string())
-        .collect();
+    let differ = |name: &String| found.iter().any(|difference| difference.message == *name && !difference.question.contains("BODY"));
+    let alike: Vec<String> = names.iter().filter(|(_, name)| !differ(name)).map(|(uid, _)| uid.to_string()).collect();
     let alike = alike.join(",");
     let sorts = SORTS.iter().map(|keys| ("SORT", format!("SORT ({keys})")));
     let threads = THREADS.iter().map(|by| ("THREAD", format!("THREAD {by}")));
     for (word, question) in sorts.chain(threads) {
-        let capability = question
-            .split(' ')
-            .nth(1)
-            .filter(|_| word == "THREAD")
-            .map_or(word.to_owned(), |by| format!("THREAD={by}"));
+        let capability = question.split(' ').nth(1).filter(|_| word == "THREAD").map_or(word.to_owned(), |by| format!("THREAD={by}"));
         if both(&capability, &ours, &theirs) {
-            let (a, b) = (
-                ours.listed(word, &question, &alike, &names)?,
-                theirs.listed(word, &question, &alike, &names)?,
-            );
+            let (a, b) = (ours.listed(word, &question, &alike, &names)?, theirs.listed(word, &question, &alike, &names)?);
             if a != b {
                 let (ours, theirs) = contrast(&a, &b);
-                found.push(Difference {
-                    message: "*".into(),
-                    question,
-                    ours,
-                    theirs,
-                });
+                found.push(Difference { message: "*".into(), question, ours, theirs });
             }
         }
     }
@@ -314,18 +226,12 @@ type Items = BTreeMap<String, Value>;
 
 impl Asked {
     fn new(server: &dyn Server) -> Result<Asked> {
-        let mut asked = Asked {
-            connection: server.connect()?,
-            capabilities: BTreeSet::new(),
-        };
+        let mut asked = Asked { connection: server.connect()?, capabilities: BTreeSet::new() };
         for response in asked.ask("CAPABILITY")?.0 {
             if let Ok(Response::Data(word, values)) = response
                 && word == "CAPABILITY"
             {
-                asked.capabilities = values
-                    .iter()
-                    .filter_map(|value| Some(value.atom()?.to_ascii_uppercase()))
-                    .collect();
+                asked.capabilities = values.iter().filter_map(|value| Some(value.atom()?.to_ascii_uppercase())).collect();
             }
         }
         Ok(asked)
@@ -337,32 +243,20 @@ impl Asked {
 
     fn append(&mut self, message: &Message) -> Result<Condition> {
         let command = b"APPEND INBOX (\\Flagged) \" 1-Feb-2024 22:10:00 +0000\"";
-        Ok(self
-            .connection
-            .ask_with(command, Some(&message.octets))?
-            .tagged)
+        Ok(self.connection.ask_with(command, Some(&message.octets))?.tagged)
     }
 
     /// Runs a command; what can't be read stands among the responses.
-    fn ask(
-        &mut self,
-        command: &str,
-    ) -> Result<(Vec<std::result::Result<Response, String>>, Condition)> {
+    fn ask(&mut self, command: &str) -> Result<(Vec<std::result::Result<Response, String>>, Condition)> {
         let tag = self.connection.tag();
-        self.connection
-            .send(format!("{tag} {command}\r\n").as_bytes())?;
+        self.connection.send(format!("{tag} {command}\r\n").as_bytes())?;
         let mut all = Vec::new();
         loop {
             match self.connection.response() {
                 Ok(Response::Tagged(own, condition)) if own == tag => return Ok((all, condition)),
                 Ok(response) => all.push(Ok(response)),
                 Err(error) if error.kind() == ErrorKind::InvalidData => {
-                    let line = self
-                        .connection
-                        .transcript
-                        .last()
-                        .cloned()
-                        .unwrap_or_default();
+                    let line = self.connection.transcript.last().cloned().unwrap_or_default();
                     all.push(Err(format!("{error} in {line}")));
                 }
                 Err(error) => return Err(error),
@@ -371,14 +265,8 @@ impl Asked {
     }
 
     /// An item by UID, of all messages at once or of each alone.
-    fn fetch<'u>(
-        &mut self,
-        item: &str,
-        alone: Option<impl Iterator<Item = &'u u64>>,
-    ) -> Result<BTreeMap<u64, Items>> {
-        let Some(alone) = alone else {
-            return self.fetch_set(item, "1:*", 1);
-        };
+    fn fetch<'u>(&mut self, item: &str, alone: Option<impl Iterator<Item = &'u u64>>) -> Result<BTreeMap<u64, Items>> {
+        let Some(alone) = alone else { return self.fetch_set(item, "1:*", 1) };
         let mut all = BTreeMap::new();
         for uid in alone {
             all.append(&mut self.fetch_set(item, &uid.to_string(), *uid)?);
@@ -393,39 +281,26 @@ impl Asked {
         let mut last = first - 1;
         for response in responses {
             match response {
-                Ok(Response::Numbered(_, what, values)) if what == "FETCH" => match paired(&values)
-                {
+                Ok(Response::Numbered(_, what, values)) if what == "FETCH" => match paired(&values) {
                     Ok(mut items) => {
-                        last = items
-                            .remove("UID")
-                            .and_then(|uid| uid.number())
-                            .unwrap_or_default();
+                        last = items.remove("UID").and_then(|uid| uid.number()).unwrap_or_default();
                         if item != "FLAGS" {
                             items.remove("FLAGS"); // \Seen by another item, told here or there
                         }
                         all.entry(last).or_default().append(&mut items);
                     }
-                    Err(why) => drop(
-                        all.entry(last + 1)
-                            .or_default()
-                            .insert(MALFORMED.into(), Value::Atom(why)),
-                    ),
+                    Err(why) => drop(all.entry(last + 1).or_default().insert(MALFORMED.into(), Value::Atom(why))),
                 },
                 Ok(_) => {}
                 // Its UID could not be read; both servers answer in this order.
                 Err(why) => {
                     last += 1;
-                    all.entry(last)
-                        .or_default()
-                        .insert(MALFORMED.into(), Value::Atom(why));
+                    all.entry(last).or_default().insert(MALFORMED.into(), Value::Atom(why));
                 }
             }
         }
         if !condition.is_ok() {
-            all.entry(first).or_default().insert(
-                "condition".into(),
-                Value::Atom(format!("{} {:?}", condition.word, condition.code)),
-            );
+            all.entry(first).or_default().insert("condition".into(), Value::Atom(format!("{} {:?}", condition.word, condition.code)));
         }
         Ok(all)
     }
@@ -444,26 +319,14 @@ impl Asked {
     }
 
     /// The answer to SORT or THREAD of some UIDs, with names for them.
-    fn listed(
-        &mut self,
-        word: &str,
-        question: &str,
-        uids: &str,
-        names: &BTreeMap<u64, String>,
-    ) -> Result<String> {
+    fn listed(&mut self, word: &str, question: &str, uids: &str, names: &BTreeMap<u64, String>) -> Result<String> {
         let (responses, condition) = self.ask(&format!("UID {question} UTF-8 UID {uids}"))?;
-        let mut shown = if condition.is_ok() {
-            String::new()
-        } else {
-            format!("{condition:?}")
-        };
+        let mut shown = if condition.is_ok() { String::new() } else { format!("{condition:?}") };
         for response in responses {
             if let Ok(Response::Data(data, values)) = response
                 && data == word
             {
-                values
-                    .iter()
-                    .for_each(|value| named(value, names, &mut shown));
+                values.iter().for_each(|value| named(value, names, &mut shown));
             }
         }
         Ok(shown)
@@ -486,19 +349,11 @@ fn named(value: &Value, names: &BTreeMap<u64, String>, out: &mut String) {
 
 /// The items of a FETCH line; structures are held to their grammar.
 fn paired(values: &[Value]) -> std::result::Result<Items, String> {
-    let [Value::List(values)] = values else {
-        return Err("FETCH without its list".into());
-    };
+    let [Value::List(values)] = values else { return Err("FETCH without its list".into()) };
     let mut items = Items::new();
     for pair in values.chunks(2) {
-        let [name, value] = pair else {
-            return Err("an item without a value".into());
-        };
-        let name = name
-            .atom()
-            .ok_or("an item without a name")?
-            .to_ascii_uppercase()
-            .replace('"', "");
+        let [name, value] = pair else { return Err("an item without a value".into()) };
+        let name = name.atom().ok_or("an item without a name")?.to_ascii_uppercase().replace('"', "");
         let value = match name.as_str() {
             "ENVELOPE" => structure::envelope(value)?,
             "BODY" => structure::body(value, false)?,
@@ -510,9 +365,7 @@ fn paired(values: &[Value]) -> std::result::Result<Items, String> {
             }
             // A day of one digit has a blank or a zero before it (RFC 3501 §9, date-day-fixed).
             "INTERNALDATE" => match value {
-                Value::Text(date) if date.first() == Some(&b' ') => {
-                    Value::Text([b"0", &date[1..]].concat())
-                }
+                Value::Text(date) if date.first() == Some(&b' ') => Value::Text([b"0", &date[1..]].concat()),
                 value => value.clone(),
             },
             _ => value.clone(),
@@ -523,9 +376,7 @@ fn paired(values: &[Value]) -> std::result::Result<Items, String> {
 }
 
 fn shown(items: Option<&Items>) -> String {
-    let Some(items) = items else {
-        return "nothing".into();
-    };
+    let Some(items) = items else { return "nothing".into() };
     let mut out = String::new();
     for (name, value) in items {
         out.push_str(&format!("{name} "));
@@ -561,12 +412,7 @@ fn contrast(a: &str, b: &str) -> (String, String) {
     let cut = |text: &str| {
         let from = text.floor_char_boundary(same.saturating_sub(BEFORE));
         let to = text.floor_char_boundary(text.len().min(same + AFTER));
-        format!(
-            "{}{}{}",
-            if from > 0 { "…" } else { "" },
-            &text[from..to],
-            if to < text.len() { "…" } else { "" }
-        )
+        format!("{}{}{}", if from > 0 { "…" } else { "" }, &text[from..to], if to < text.len() { "…" } else { "" })
     };
     (cut(a), cut(b))
 }

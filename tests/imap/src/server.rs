@@ -87,10 +87,7 @@ impl Dovecot {
                 chown(path.join(name), Some(NOBODY), Some(NOBODY))?;
             }
         }
-        Ok(Dovecot {
-            directory,
-            configuration,
-        })
+        Ok(Dovecot { directory, configuration })
     }
 }
 
@@ -98,20 +95,11 @@ impl Server for Dovecot {
     fn connect(&self) -> Result<Connection> {
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = Command::new(IMAP);
-        command
-            .arg("-c")
-            .arg(&self.configuration)
-            .env_clear()
-            .env("HOME", self.directory.path().join("home"))
-            .env("USER", "nobody")
-            .env("TZ", "UTC");
+        command.arg("-c").arg(&self.configuration).env_clear().env("HOME", self.directory.path().join("home")).env("USER", "nobody").env("TZ", "UTC");
         if house_tests::is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
-        command
-            .stdin(Stdio::from(OwnedFd::from(theirs.try_clone()?)))
-            .stdout(Stdio::from(OwnedFd::from(theirs)))
-            .stderr(Stdio::null());
+        command.stdin(Stdio::from(OwnedFd::from(theirs.try_clone()?))).stdout(Stdio::from(OwnedFd::from(theirs))).stderr(Stdio::null());
         let child = command.spawn()?;
         drop(command); // and with it our copy of its end
         let mut connection = Connection::child(ours, child)?;

@@ -36,11 +36,7 @@ impl<'v> Fields<'v> {
 
     fn number(&mut self, what: &str) -> Result<Value, Malformed> {
         let value = self.next(what)?;
-        if value.number().is_some() {
-            Ok(value.clone())
-        } else {
-            wrong(what, value)
-        }
+        if value.number().is_some() { Ok(value.clone()) } else { wrong(what, value) }
     }
 
     fn end(mut self) -> Result<(), Malformed> {
@@ -95,11 +91,7 @@ fn addresses(what: &str, value: &Value) -> Result<Value, Malformed> {
 /// A body; `extended` if it is BODYSTRUCTURE, which has extension data.
 pub fn body(value: &Value, extended: bool) -> Result<Value, Malformed> {
     let mut given = fields("a body", value)?;
-    let parts = given
-        .0
-        .clone()
-        .take_while(|value| matches!(value, Value::List(_)))
-        .count();
+    let parts = given.0.clone().take_while(|value| matches!(value, Value::List(_))).count();
     let mut out = Vec::new();
     if parts > 0 {
         for part in given.0.by_ref().take(parts) {
@@ -114,26 +106,12 @@ pub fn body(value: &Value, extended: bool) -> Result<Value, Malformed> {
         return Ok(Value::List(out));
     }
     let (kind, subtype) = (given.word("a type")?, given.word("a subtype")?);
-    let is = |kinds: &[u8], subtypes: &[&[u8]]| {
-        kind.octets() == Some(kinds) && subtypes.iter().any(|is| subtype.octets() == Some(is))
-    };
-    let (message, text) = (
-        is(b"message", &[b"rfc822", b"global"]),
-        kind.octets() == Some(b"text"),
-    );
-    out.extend([
-        kind,
-        subtype,
-        params(given.next("parameters")?)?,
-        given.nstring("an id")?,
-        given.nstring("a description")?,
-    ]);
+    let is = |kinds: &[u8], subtypes: &[&[u8]]| kind.octets() == Some(kinds) && subtypes.iter().any(|is| subtype.octets() == Some(is));
+    let (message, text) = (is(b"message", &[b"rfc822", b"global"]), kind.octets() == Some(b"text"));
+    out.extend([kind, subtype, params(given.next("parameters")?)?, given.nstring("an id")?, given.nstring("a description")?]);
     out.extend([given.word("an encoding")?, given.number("octets")?]);
     if message {
-        out.extend([
-            envelope(given.next("an envelope")?)?,
-            body(given.next("a body")?, extended)?,
-        ]);
+        out.extend([envelope(given.next("an envelope")?)?, body(given.next("a body")?, extended)?]);
     }
     if message || text {
         out.push(given.number("lines")?);
@@ -153,10 +131,7 @@ fn params(value: &Value) -> Result<Value, Malformed> {
     let mut given = fields("parameters", value)?;
     let mut out = Vec::new();
     while !given.0.as_slice().is_empty() {
-        out.extend([
-            given.word("a parameter")?,
-            given.string("a parameter's value")?,
-        ]);
+        out.extend([given.word("a parameter")?, given.string("a parameter's value")?]);
     }
     Ok(Value::List(out))
 }
@@ -167,10 +142,7 @@ fn extension(given: &mut Fields<'_>, out: &mut Vec<Value>) -> Result<(), Malform
         Value::Nil => Value::Nil,
         value => {
             let mut given = fields("a disposition", value)?;
-            let disposition = vec![
-                given.word("a disposition")?,
-                params(given.next("parameters")?)?,
-            ];
+            let disposition = vec![given.word("a disposition")?, params(given.next("parameters")?)?];
             given.end()?;
             Value::List(disposition)
         }
@@ -184,11 +156,7 @@ fn extension(given: &mut Fields<'_>, out: &mut Vec<Value>) -> Result<(), Malform
                 languages.push(given.word("a language")?);
             }
             // One in parentheses is the same as one without.
-            if languages.len() == 1 {
-                languages.remove(0)
-            } else {
-                Value::List(languages)
-            }
+            if languages.len() == 1 { languages.remove(0) } else { Value::List(languages) }
         }
     });
     out.push(given.nstring("a location")?);
@@ -209,47 +177,22 @@ mod tests {
         let leaf = r#"("TEXT" "Plain" ("Charset" "us-ascii") NIL NIL "7BIT" 3 1 NIL ("INLINE" NIL) ("EN") NIL)"#;
         let low = r#"("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 1 NIL ("inline" NIL) "en" NIL)"#;
         assert_eq!(body(&value(leaf), true), Ok(value(low)));
-        assert_eq!(
-            body(
-                &value(&format!("({leaf}{leaf} \"MIXED\" NIL NIL NIL NIL)")),
-                true
-            ),
-            Ok(value(&format!("({low} {low} \"mixed\" NIL NIL NIL NIL)")))
-        );
+        assert_eq!(body(&value(&format!("({leaf}{leaf} \"MIXED\" NIL NIL NIL NIL)")), true), Ok(value(&format!("({low} {low} \"mixed\" NIL NIL NIL NIL)"))));
         let envelope = r#"(NIL "s" ((NIL NIL "a" "b")) NIL NIL NIL NIL NIL NIL NIL)"#;
         assert_eq!(super::envelope(&value(envelope)), Ok(value(envelope)));
         let inner = r#"("TEXT" "PLAIN" NIL NIL NIL "7bit" 3 1)"#;
-        assert!(
-            body(
-                &value(&format!(
-                    "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 9 {envelope} {inner} 4)"
-                )),
-                false
-            )
-            .is_ok()
-        );
+        assert!(body(&value(&format!("(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 9 {envelope} {inner} 4)")), false).is_ok());
     }
 
     #[test]
     fn what_has_not_is_refused() {
         for bad in [
-            "()",
-            "NIL",
-            "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 3)",
-            "(\"text\" \"plain\" () NIL NIL \"7bit\" 3 1)",
-            "(\"text\" \"plain\" (\"a\") NIL NIL \"7bit\" 3 1)",
-            "(\"image\" \"png\" NIL NIL NIL \"7bit\" 3 1)",
-            "(\"image\" \"png\" NIL NIL NIL NIL 3)",
-            "(\"image\" NIL NIL NIL NIL \"7bit\" 3)",
-            "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 3)",
+            "()", "NIL", "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 3)", "(\"text\" \"plain\" () NIL NIL \"7bit\" 3 1)", "(\"text\" \"plain\" (\"a\") NIL NIL \"7bit\" 3 1)",
+            "(\"image\" \"png\" NIL NIL NIL \"7bit\" 3 1)", "(\"image\" \"png\" NIL NIL NIL NIL 3)", "(\"image\" NIL NIL NIL NIL \"7bit\" 3)", "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 3)",
         ] {
             assert!(body(&value(bad), false).is_err(), "{bad}");
         }
-        for bad in [
-            "(NIL NIL () NIL NIL NIL NIL NIL NIL NIL)",
-            "(NIL NIL NIL NIL NIL NIL NIL NIL NIL)",
-            "(NIL NIL ((NIL NIL \"a\")) NIL NIL NIL NIL NIL NIL NIL)",
-        ] {
+        for bad in ["(NIL NIL () NIL NIL NIL NIL NIL NIL NIL)", "(NIL NIL NIL NIL NIL NIL NIL NIL NIL)", "(NIL NIL ((NIL NIL \"a\")) NIL NIL NIL NIL NIL NIL NIL)"] {
             assert!(super::envelope(&value(bad)).is_err(), "{bad}");
         }
     }

@@ -20,9 +20,7 @@ impl Value {
     /// A number.
     pub fn number(&self) -> Option<u64> {
         match self {
-            Value::Atom(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                text.parse().ok()
-            }
+            Value::Atom(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
             _ => None,
         }
     }
@@ -58,12 +56,7 @@ impl std::fmt::Debug for Value {
         match self {
             Value::Nil => f.write_str("NIL"),
             Value::Atom(text) => f.write_str(text),
-            Value::Text(octets) if octets.len() > SHOWN => write!(
-                f,
-                "\"{}\"…{} octets",
-                octets[..SHOWN].escape_ascii(),
-                octets.len()
-            ),
+            Value::Text(octets) if octets.len() > SHOWN => write!(f, "\"{}\"…{} octets", octets[..SHOWN].escape_ascii(), octets.len()),
             Value::Text(octets) => write!(f, "\"{}\"", octets.escape_ascii()),
             Value::List(values) => {
                 f.write_str("(")?;
@@ -107,11 +100,7 @@ impl<'o> Reader<'o> {
 
     fn malformed<T>(&self, what: &str) -> Result<T, Malformed> {
         let end = self.octets.len().min(self.at + 40);
-        Err(format!(
-            "{what} at octet {}: {:?}",
-            self.at,
-            self.octets[self.at..end].escape_ascii().to_string()
-        ))
+        Err(format!("{what} at octet {}: {:?}", self.at, self.octets[self.at..end].escape_ascii().to_string()))
     }
 
     /// Takes `octet` or says that it is not there.
@@ -182,9 +171,7 @@ impl<'o> Reader<'o> {
                         _ => return self.malformed("a bad escape"),
                     }
                 }
-                Some(b'\r' | b'\n' | 0) | None => {
-                    return self.malformed("a quoted string that does not end");
-                }
+                Some(b'\r' | b'\n' | 0) | None => return self.malformed("a quoted string that does not end"),
                 Some(octet) => text.push(octet),
             }
             self.at += 1;
@@ -195,24 +182,14 @@ impl<'o> Reader<'o> {
 
     fn literal(&mut self) -> Result<Value, Malformed> {
         self.take(b'{')?;
-        let digits = self
-            .rest()
-            .iter()
-            .take_while(|octet| octet.is_ascii_digit())
-            .count();
-        let size = std::str::from_utf8(&self.rest()[..digits])
-            .ok()
-            .and_then(|digits| digits.parse::<usize>().ok());
-        let Some(size) = size else {
-            return self.malformed("a literal without a size");
-        };
+        let digits = self.rest().iter().take_while(|octet| octet.is_ascii_digit()).count();
+        let size = std::str::from_utf8(&self.rest()[..digits]).ok().and_then(|digits| digits.parse::<usize>().ok());
+        let Some(size) = size else { return self.malformed("a literal without a size") };
         self.at += digits;
         for octet in *b"}\r\n" {
             self.take(octet)?;
         }
-        let Some(text) = self.rest().get(..size) else {
-            return self.malformed("a literal that is too short");
-        };
+        let Some(text) = self.rest().get(..size) else { return self.malformed("a literal that is too short") };
         self.at += size;
         Ok(Value::Text(text.to_vec()))
     }
@@ -225,9 +202,7 @@ impl<'o> Reader<'o> {
                 b'[' => brackets += 1,
                 b']' => brackets = brackets.saturating_sub(1),
                 b' ' | b'(' | b')' if brackets == 0 => break,
-                b'\r' | b'\n' | 0 | b'"' if brackets == 0 => {
-                    return self.malformed("what no atom has");
-                }
+                b'\r' | b'\n' | 0 | b'"' if brackets == 0 => return self.malformed("what no atom has"),
                 _ => {}
             }
             self.at += 1;
@@ -251,49 +226,20 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<String, Malformed> {
-        Reader::new(text.as_bytes())
-            .all()
-            .map(|values| format!("{:?}", Value::List(values)))
+        Reader::new(text.as_bytes()).all().map(|values| format!("{:?}", Value::List(values)))
     }
 
     #[test]
     fn quoted_and_literal_are_the_same() {
-        assert_eq!(
-            read("(\"a\\\"b\" NIL {3}\r\na\r\n 12)").unwrap(),
-            r#"(("a\"b" NIL "a\r\n" 12))"#
-        );
-        assert_eq!(
-            Reader::new(b"\"ab\"").all(),
-            Reader::new(b"{2}\r\nab").all()
-        );
-        assert_eq!(
-            read("BODY[HEADER.FIELDS (A B)]<0> {0}\r\n").unwrap(),
-            r#"(BODY[HEADER.FIELDS (A B)]<0> "")"#
-        );
-        assert_eq!(
-            read("((\"a\")(\"b\") \"c\")").unwrap(),
-            r#"((("a") ("b") "c"))"#
-        );
+        assert_eq!(read("(\"a\\\"b\" NIL {3}\r\na\r\n 12)").unwrap(), r#"(("a\"b" NIL "a\r\n" 12))"#);
+        assert_eq!(Reader::new(b"\"ab\"").all(), Reader::new(b"{2}\r\nab").all());
+        assert_eq!(read("BODY[HEADER.FIELDS (A B)]<0> {0}\r\n").unwrap(), r#"(BODY[HEADER.FIELDS (A B)]<0> "")"#);
+        assert_eq!(read("((\"a\")(\"b\") \"c\")").unwrap(), r#"((("a") ("b") "c"))"#);
     }
 
     #[test]
     fn what_a_client_could_not_read_is_malformed() {
-        for bad in [
-            "(a",
-            "a)",
-            "(a  b)",
-            "( a)",
-            "(a )",
-            "\"a",
-            "\"a\\x\"",
-            "\"a\r\n\"",
-            "{3}\r\nab",
-            "{x}\r\n",
-            "a  b",
-            "a ",
-            "(a)b",
-            "\"a\"\"b\"",
-        ] {
+        for bad in ["(a", "a)", "(a  b)", "( a)", "(a )", "\"a", "\"a\\x\"", "\"a\r\n\"", "{3}\r\nab", "{x}\r\n", "a  b", "a ", "(a)b", "\"a\"\"b\""] {
             assert!(read(bad).is_err(), "{bad:?}: {:?}", read(bad));
         }
         assert!(read(&"(".repeat(100_000)).is_err());

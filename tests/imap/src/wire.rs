@@ -66,31 +66,13 @@ impl Connection {
     }
 
     fn over(stream: Box<dyn Stream>, child: Option<Child>) -> Connection {
-        Connection {
-            stream: BufReader::new(stream),
-            tags: 0,
-            transcript: Vec::new(),
-            child,
-            lies: Lies::default(),
-        }
+        Connection { stream: BufReader::new(stream), tags: 0, transcript: Vec::new(), child, lies: Lies::default() }
     }
 
     fn note(&mut self, who: char, octets: &[u8]) {
         let shown = &octets[..octets.len().min(SHOWN)];
-        let more = if octets.len() > SHOWN {
-            format!(" …{} octets", octets.len())
-        } else {
-            String::new()
-        };
-        self.transcript.push(format!(
-            "{who}: {}{more}",
-            shown
-                .escape_ascii()
-                .to_string()
-                .replace("\\\"", "\"")
-                .replace("\\'", "'")
-                .replace("\\\\", "\\")
-        ));
+        let more = if octets.len() > SHOWN { format!(" …{} octets", octets.len()) } else { String::new() };
+        self.transcript.push(format!("{who}: {}{more}", shown.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'").replace("\\\\", "\\")));
     }
 
     /// A tag that was not used yet.
@@ -122,8 +104,7 @@ impl Connection {
     pub fn response(&mut self) -> Result<Response> {
         let octets = self.told()?;
         self.note('S', &octets);
-        Response::read(&octets)
-            .map_err(|why| Error::new(ErrorKind::InvalidData, format!("malformed: {why}")))
+        Response::read(&octets).map_err(|why| Error::new(ErrorKind::InvalidData, format!("malformed: {why}")))
     }
 
     /// One response, falsified or not.
@@ -147,10 +128,7 @@ impl Connection {
             let from = octets.len();
             self.stream.read_until(b'\n', &mut octets)?;
             if !octets.ends_with(b"\r\n") {
-                return Err(Error::new(
-                    ErrorKind::UnexpectedEof,
-                    "the server closed the connection",
-                ));
+                return Err(Error::new(ErrorKind::UnexpectedEof, "the server closed the connection"));
             }
             match announced(&octets[from..octets.len() - 2]) {
                 None => {
@@ -188,24 +166,12 @@ impl Connection {
         let mut untagged = Vec::new();
         loop {
             match self.response()? {
-                Response::Tagged(own, tagged) if own == tag => {
-                    return Ok(Answer { untagged, tagged });
-                }
+                Response::Tagged(own, tagged) if own == tag => return Ok(Answer { untagged, tagged }),
                 Response::Continue => match literal.take() {
                     Some(literal) => self.send(&[literal, b"\r\n"].concat())?,
-                    None => {
-                        return Err(Error::new(
-                            ErrorKind::InvalidData,
-                            "a continuation that nobody waits for",
-                        ));
-                    }
+                    None => return Err(Error::new(ErrorKind::InvalidData, "a continuation that nobody waits for")),
                 },
-                Response::Tagged(other, _) => {
-                    return Err(Error::new(
-                        ErrorKind::InvalidData,
-                        format!("an answer to {other:?}"),
-                    ));
-                }
+                Response::Tagged(other, _) => return Err(Error::new(ErrorKind::InvalidData, format!("an answer to {other:?}"))),
                 response => untagged.push(response),
             }
         }

@@ -20,9 +20,7 @@ const STEPS: usize = 400;
 /// Which seed comes first.
 fn seed() -> u64 {
     match std::env::var("POSTHOUSE_TEST_SEED") {
-        Ok(seed) => seed
-            .parse()
-            .unwrap_or_else(|error| panic!("POSTHOUSE_TEST_SEED: {seed}: {error}")),
+        Ok(seed) => seed.parse().unwrap_or_else(|error| panic!("POSTHOUSE_TEST_SEED: {seed}: {error}")),
         Err(_) => 0,
     }
 }
@@ -41,9 +39,7 @@ fn play(server: &dyn Server, quirks: &[Quirk], seconds: u64) {
     let begun = Instant::now();
     for seed in seed().. {
         if let Err(failure) = crowd::play(server, CLIENTS, seed, STEPS / 2, quirks) {
-            panic!(
-                "all at once, POSTHOUSE_TEST_SEED={seed} (it may need several tries):\n{failure}"
-            );
+            panic!("all at once, POSTHOUSE_TEST_SEED={seed} (it may need several tries):\n{failure}");
         }
         if begun.elapsed() > half {
             break;
@@ -59,25 +55,16 @@ fn take_turns(server: &dyn Server, quirks: &[Quirk], seed: u64) {
     if let Err(failure) = play(&script) {
         let first = failure.why.clone();
         let (least, failure) = shrink(&script, failure, play);
-        panic!(
-            "in turns, POSTHOUSE_TEST_SEED={seed}: {first}\nThe least script of it:\n{least:#?}\n{failure}"
-        );
+        panic!("in turns, POSTHOUSE_TEST_SEED={seed}: {first}\nThe least script of it:\n{least:#?}\n{failure}");
     }
 }
 
 #[test]
 fn dovecot_is_found_clean() {
     if !Dovecot::installed() {
-        return skip(
-            "dovecot_is_found_clean",
-            "Dovecot is not installed; apt-get install dovecot-imapd",
-        );
+        return skip("dovecot_is_found_clean", "Dovecot is not installed; apt-get install dovecot-imapd");
     }
-    play(
-        &Dovecot::new().expect("a Dovecot"),
-        DOVECOT,
-        if long() { 120 } else { 15 },
-    );
+    play(&Dovecot::new().expect("a Dovecot"), DOVECOT, if long() { 120 } else { 15 });
 }
 
 #[test]
@@ -97,11 +84,7 @@ fn ours_is_found_clean_on_postgresql() {
         return;
     }
     let database = format!("model_{}", std::process::id());
-    client::run(
-        "psql",
-        &["-q", &server, "-c", &format!("CREATE DATABASE {database}")],
-    )
-    .ok();
+    client::run("psql", &["-q", &server, "-c", &format!("CREATE DATABASE {database}")]).ok();
     let (head, _) = server.rsplit_once('/').expect("postgres://HOST/DATABASE");
     let ours = Ours::start(Some(&format!("{head}/{database}")));
     play(&ours.listening(), &[], if long() { 5 * 60 } else { 15 });
@@ -114,34 +97,11 @@ fn each_lie_is_found() {
     let ours = Ours::start(None);
     let server = ours.listening();
     for lie in LIES {
-        let found = (0..20).find_map(|seed| {
-            turns::play(
-                &Liar {
-                    server: &server,
-                    lie,
-                },
-                CLIENTS,
-                &Step::script(seed, CLIENTS, STEPS),
-                &[],
-            )
-            .err()
-        });
+        let found = (0..20).find_map(|seed| turns::play(&Liar { server: &server, lie }, CLIENTS, &Step::script(seed, CLIENTS, STEPS), &[]).err());
         assert!(found.is_some(), "{lie:?} was not found");
         // All at once a MODSEQ of before may be the truth of a moment ago.
         if lie != Lie::OldModSeq {
-            let found = (0..20).find_map(|seed| {
-                crowd::play(
-                    &Liar {
-                        server: &server,
-                        lie,
-                    },
-                    CLIENTS,
-                    seed,
-                    STEPS / 4,
-                    &[],
-                )
-                .err()
-            });
+            let found = (0..20).find_map(|seed| crowd::play(&Liar { server: &server, lie }, CLIENTS, seed, STEPS / 4, &[]).err());
             assert!(found.is_some(), "{lie:?} was not found all at once");
         }
     }

@@ -58,7 +58,7 @@ impl View {
             next = uid.and_then(|uid| uid.checked_add(1));
             Some(start..=uid.map_or(end, |uid| uid - 1)).filter(|part| !part.is_empty())
         };
-        there.map(Some).chain([None]).filter_map(move |uid| part(uid))
+        there.map(Some).chain([None]).filter_map(part)
     }
 
     /// VANISHED (EARLIER) of those of `expunged` (ascending) that are in a set, above `heard`, and not still in the view: of

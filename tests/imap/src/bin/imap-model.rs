@@ -42,36 +42,14 @@ struct Options {
 }
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options {
-        host: "127.0.0.1".into(),
-        port: 143,
-        user: String::new(),
-        password: String::new(),
-        dovecot: false,
-        crowd: false,
-        seconds: 60,
-        seed: 0,
-        clients: 4,
-        steps: 400,
-    };
+    let mut options =
+        Options { host: "127.0.0.1".into(), port: 143, user: String::new(), password: String::new(), dovecot: false, crowd: false, seconds: 60, seed: 0, clients: 4, steps: 400 };
     while let Some(name) = arguments.next() {
-        let mut value = || {
-            arguments
-                .next()
-                .ok_or_else(|| format!("{name}: no value\n{USAGE}"))
-        };
-        let number = |value: String| {
-            value
-                .parse::<u64>()
-                .map_err(|error| format!("{value}: {error}\n{USAGE}"))
-        };
+        let mut value = || arguments.next().ok_or_else(|| format!("{name}: no value\n{USAGE}"));
+        let number = |value: String| value.parse::<u64>().map_err(|error| format!("{value}: {error}\n{USAGE}"));
         match name.as_str() {
             "--host" => options.host = value()?,
-            "--port" => {
-                options.port = number(value()?)?
-                    .try_into()
-                    .map_err(|_| format!("no such port\n{USAGE}"))?
-            }
+            "--port" => options.port = number(value()?)?.try_into().map_err(|_| format!("no such port\n{USAGE}"))?,
             "--user" => options.user = value()?,
             "--password" => options.password = value()?,
             "--dovecot" => options.dovecot = true,
@@ -89,24 +67,11 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
 fn run(arguments: impl Iterator<Item = String>) -> Result<(), String> {
     let options = options(arguments)?;
     let (server, quirks): (Box<dyn Server>, &[Quirk]) = match options.dovecot {
-        true => (
-            Box::new(Dovecot::new().map_err(|error| format!("Dovecot: {error}"))?),
-            DOVECOT,
-        ),
+        true => (Box::new(Dovecot::new().map_err(|error| format!("Dovecot: {error}"))?), DOVECOT),
         false => {
-            let at = (options.host.as_str(), options.port)
-                .to_socket_addrs()
-                .map_err(|error| format!("{}: {error}", options.host))?
-                .next();
+            let at = (options.host.as_str(), options.port).to_socket_addrs().map_err(|error| format!("{}: {error}", options.host))?.next();
             let at = at.ok_or_else(|| format!("{}: no address", options.host))?;
-            (
-                Box::new(Listening {
-                    at,
-                    user: options.user.clone(),
-                    password: options.password.clone(),
-                }),
-                &[],
-            )
+            (Box::new(Listening { at, user: options.user.clone(), password: options.password.clone() }), &[])
         }
     };
     let (begun, limit) = (Instant::now(), Duration::from_secs(options.seconds));
@@ -121,8 +86,7 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<(), String> {
 
 fn play(server: &dyn Server, quirks: &[Quirk], options: &Options, seed: u64) -> Result<(), String> {
     if options.crowd {
-        return crowd::play(server, options.clients, seed, options.steps, quirks)
-            .map_err(|failure| format!("seed {seed}:\n{failure}"));
+        return crowd::play(server, options.clients, seed, options.steps, quirks).map_err(|failure| format!("seed {seed}:\n{failure}"));
     }
     let script = Step::script(seed, options.clients, options.steps);
     let play = |script: &[Step]| turns::play(server, options.clients, script, quirks);

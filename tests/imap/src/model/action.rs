@@ -8,16 +8,7 @@ pub const KEPT: [&str; 3] = ["model-a", "model-b", "model-c"];
 /// These may be deleted and renamed.
 pub const FLEETING: [&str; 2] = ["model-x", "model-y"];
 /// Flags that clients set.
-pub const FLAGS: [&str; 8] = [
-    "\\Seen",
-    "\\Flagged",
-    "\\Answered",
-    "\\Deleted",
-    "\\Draft",
-    "Work",
-    "$Forwarded",
-    "Later",
-];
+pub const FLAGS: [&str; 8] = ["\\Seen", "\\Flagged", "\\Answered", "\\Deleted", "\\Draft", "Work", "$Forwarded", "Later"];
 
 /// Which messages, of those that the client knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +31,7 @@ impl Pick {
         }
         match self {
             Pick::One(a) => vec![a % count],
-            Pick::Range(a, b) => {
-                ((a % count).min(b % count)..=(a % count).max(b % count)).collect()
-            }
+            Pick::Range(a, b) => ((a % count).min(b % count)..=(a % count).max(b % count)).collect(),
             Pick::Two(a, b) if a % count == b % count => vec![a % count],
             Pick::Two(a, b) => vec![(a % count).min(b % count), (a % count).max(b % count)],
             Pick::All => (0..count).collect(),
@@ -88,79 +77,33 @@ pub enum How {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// SELECT or EXAMINE
-    Select {
-        mailbox: &'static str,
-        read_only: bool,
-    },
+    Select { mailbox: &'static str, read_only: bool },
     /// SELECT with QRESYNC: what it kept of the mailbox is brought up to date, and must then be all that is true.
-    Resync {
-        mailbox: &'static str,
-    },
+    Resync { mailbox: &'static str },
     Close,
     Unselect,
     Noop,
     Check,
     /// Until it does something else.
     Idle,
-    Fetch {
-        by_uid: bool,
-        pick: Pick,
-        what: What,
-    },
+    Fetch { by_uid: bool, pick: Pick, what: What },
     /// `FETCH 1:* (FLAGS) (CHANGEDSINCE n)` with what the client knows of.
     ChangedSince,
-    Store {
-        by_uid: bool,
-        pick: Pick,
-        how: How,
-        silent: bool,
-        flags: Vec<&'static str>,
-        unchanged_since: bool,
-    },
-    Copy {
-        by_uid: bool,
-        pick: Pick,
-        to: &'static str,
-    },
-    Move {
-        by_uid: bool,
-        pick: Pick,
-        to: &'static str,
-    },
-    Append {
-        to: &'static str,
-        flags: Vec<&'static str>,
-    },
+    Store { by_uid: bool, pick: Pick, how: How, silent: bool, flags: Vec<&'static str>, unchanged_since: bool },
+    Copy { by_uid: bool, pick: Pick, to: &'static str },
+    Move { by_uid: bool, pick: Pick, to: &'static str },
+    Append { to: &'static str, flags: Vec<&'static str> },
     Expunge,
-    UidExpunge {
-        pick: Pick,
-    },
-    Search {
-        by_uid: bool,
-        flag: &'static str,
-        not: bool,
-    },
-    Status {
-        mailbox: &'static str,
-    },
-    Create {
-        mailbox: &'static str,
-    },
-    Delete {
-        mailbox: &'static str,
-    },
-    Rename {
-        from: &'static str,
-        to: &'static str,
-    },
+    UidExpunge { pick: Pick },
+    Search { by_uid: bool, flag: &'static str, not: bool },
+    Status { mailbox: &'static str },
+    Create { mailbox: &'static str },
+    Delete { mailbox: &'static str },
+    Rename { from: &'static str, to: &'static str },
 }
 
 fn any(dice: &mut Dice) -> &'static str {
-    if dice.once_in(5) {
-        dice.pick(&FLEETING)
-    } else {
-        dice.pick(&KEPT)
-    }
+    if dice.once_in(5) { dice.pick(&FLEETING) } else { dice.pick(&KEPT) }
 }
 
 fn some_flags(dice: &mut Dice) -> Vec<&'static str> {
@@ -174,75 +117,31 @@ impl Action {
     pub fn any(dice: &mut Dice) -> Action {
         let by_uid = dice.once_in(2);
         match dice.roll(100) {
-            0..8 => Action::Select {
-                mailbox: any(dice),
-                read_only: dice.once_in(5),
-            },
-            8..10 => Action::Resync {
-                mailbox: dice.pick(&KEPT),
-            },
+            0..8 => Action::Select { mailbox: any(dice), read_only: dice.once_in(5) },
+            8..10 => Action::Resync { mailbox: dice.pick(&KEPT) },
             10 => Action::Close,
             11 => Action::Unselect,
             12..20 => Action::Noop,
             20 => Action::Check,
             21..25 => Action::Idle,
-            25..37 => Action::Fetch {
-                by_uid,
-                pick: Pick::of(dice),
-                what: dice.pick(&[What::Flags, What::Sizes, What::Peek, What::Body]),
-            },
+            25..37 => Action::Fetch { by_uid, pick: Pick::of(dice), what: dice.pick(&[What::Flags, What::Sizes, What::Peek, What::Body]) },
             37..40 => Action::ChangedSince,
             40..62 => {
                 let how = dice.pick(&[How::Add, How::Add, How::Remove, How::Replace]);
-                Action::Store {
-                    by_uid,
-                    pick: Pick::of(dice),
-                    how,
-                    silent: dice.once_in(3),
-                    flags: some_flags(dice),
-                    unchanged_since: dice.once_in(5),
-                }
+                Action::Store { by_uid, pick: Pick::of(dice), how, silent: dice.once_in(3), flags: some_flags(dice), unchanged_since: dice.once_in(5) }
             }
-            62..67 => Action::Copy {
-                by_uid,
-                pick: Pick::of(dice),
-                to: any(dice),
-            },
-            67..71 => Action::Move {
-                by_uid,
-                pick: Pick::of(dice),
-                to: any(dice),
-            },
-            71..83 => Action::Append {
-                to: any(dice),
-                flags: if dice.once_in(2) {
-                    some_flags(dice)
-                } else {
-                    Vec::new()
-                },
-            },
+            62..67 => Action::Copy { by_uid, pick: Pick::of(dice), to: any(dice) },
+            67..71 => Action::Move { by_uid, pick: Pick::of(dice), to: any(dice) },
+            71..83 => Action::Append { to: any(dice), flags: if dice.once_in(2) { some_flags(dice) } else { Vec::new() } },
             83..87 => Action::Expunge,
-            87..90 => Action::UidExpunge {
-                pick: Pick::of(dice),
-            },
-            90..94 => Action::Search {
-                by_uid,
-                flag: dice.pick(&FLAGS),
-                not: dice.once_in(2),
-            },
+            87..90 => Action::UidExpunge { pick: Pick::of(dice) },
+            90..94 => Action::Search { by_uid, flag: dice.pick(&FLAGS), not: dice.once_in(2) },
             94..96 => Action::Status { mailbox: any(dice) },
-            96 | 97 => Action::Create {
-                mailbox: dice.pick(&FLEETING),
-            },
-            98 => Action::Delete {
-                mailbox: dice.pick(&FLEETING),
-            },
+            96 | 97 => Action::Create { mailbox: dice.pick(&FLEETING) },
+            98 => Action::Delete { mailbox: dice.pick(&FLEETING) },
             _ => {
                 let from = dice.roll(2);
-                Action::Rename {
-                    from: FLEETING[from],
-                    to: FLEETING[1 - from],
-                }
+                Action::Rename { from: FLEETING[from], to: FLEETING[1 - from] }
             }
         }
     }
@@ -262,18 +161,9 @@ impl Step {
     pub fn script(seed: u64, clients: usize, steps: usize) -> Vec<Step> {
         let mut dice = Dice::new(seed);
         // The first is always that something is selected.
-        let select = |who| Step {
-            who,
-            action: Action::Select {
-                mailbox: KEPT[0],
-                read_only: false,
-            },
-        };
+        let select = |who| Step { who, action: Action::Select { mailbox: KEPT[0], read_only: false } };
         let mut script: Vec<Step> = (0..clients).map(select).collect();
-        script.extend((0..steps).map(|_| Step {
-            who: dice.roll(clients),
-            action: Action::any(&mut dice),
-        }));
+        script.extend((0..steps).map(|_| Step { who: dice.roll(clients), action: Action::any(&mut dice) }));
         script
     }
 }

@@ -65,11 +65,7 @@ impl Server for Liar<'_> {
             let mut stores = 0u32;
             connection.falsify_commands(move |octets| {
                 stores += u32::from(has(octets, b"STORE"));
-                if stores % 5 == 4 {
-                    replaced(octets, b"+FLAGS", b"-FLAGS")
-                } else {
-                    octets.to_vec()
-                }
+                if stores % 5 == 4 { replaced(octets, b"+FLAGS", b"-FLAGS") } else { octets.to_vec() }
             });
         }
         Ok(connection)
@@ -81,33 +77,15 @@ fn falsified(lie: Lie, octets: &[u8], count: u32) -> Vec<Vec<u8>> {
     let now = count.is_multiple_of(7);
     let same = || vec![octets.to_vec()];
     match lie {
-        Lie::DropsExpunge
-            if octets.ends_with(b" EXPUNGE") || octets.starts_with(b"* VANISHED ") =>
-        {
-            Vec::new()
-        }
-        Lie::DropsFlag if now && has(octets, b" FETCH ") => vec![replaced(octets, b"\\Seen", b"")]
-            .into_iter()
-            .map(|line| replaced(&line, b"( ", b"("))
-            .map(|line| replaced(&replaced(&line, b"  ", b" "), b" )", b")"))
-            .collect(),
+        Lie::DropsExpunge if octets.ends_with(b" EXPUNGE") || octets.starts_with(b"* VANISHED ") => Vec::new(),
+        Lie::DropsFlag if now && has(octets, b" FETCH ") => vec![replaced(octets, b"\\Seen", b"")].into_iter().map(|line| replaced(&line, b"( ", b"(")).map(|line| replaced(&replaced(&line, b"  ", b" "), b" )", b")")).collect(),
         Lie::RepeatsUid if now => vec![uid_before(octets)],
-        Lie::ExpungeInFetch if now && has(octets, b" FETCH ") => {
-            vec![octets.to_vec(), b"* 1 EXPUNGE".to_vec()]
-        }
-        Lie::ExistsShrinks if octets.ends_with(b" EXISTS") && !octets.starts_with(b"* 0 ") => {
-            vec![octets.to_vec(), b"* 0 EXISTS".to_vec()]
-        }
-        Lie::OtherText if has(octets, b"This is message") => {
-            vec![replaced(octets, b"This is message", b"That is message")]
-        }
+        Lie::ExpungeInFetch if now && has(octets, b" FETCH ") => vec![octets.to_vec(), b"* 1 EXPUNGE".to_vec()],
+        Lie::ExistsShrinks if octets.ends_with(b" EXISTS") && !octets.starts_with(b"* 0 ") => vec![octets.to_vec(), b"* 0 EXISTS".to_vec()],
+        Lie::OtherText if has(octets, b"This is message") => vec![replaced(octets, b"This is message", b"That is message")],
         Lie::WrongAppendUid if has(octets, b"[APPENDUID ") => vec![replaced(octets, b"] ", b"9] ")],
-        Lie::OldModSeq if has(octets, b"MODSEQ (") => {
-            vec![replaced(octets, b"MODSEQ (", b"MODSEQ (1) X-WAS (")]
-        }
-        Lie::Doubled if octets.ends_with(b" EXISTS") && !octets.starts_with(b"* 0 ") => {
-            vec![replaced(octets, b" EXISTS", b"0 EXISTS")]
-        }
+        Lie::OldModSeq if has(octets, b"MODSEQ (") => vec![replaced(octets, b"MODSEQ (", b"MODSEQ (1) X-WAS (")],
+        Lie::Doubled if octets.ends_with(b" EXISTS") && !octets.starts_with(b"* 0 ") => vec![replaced(octets, b" EXISTS", b"0 EXISTS")],
         _ => same(),
     }
 }
@@ -126,20 +104,10 @@ fn replaced(octets: &[u8], what: &[u8], by: &[u8]) -> Vec<u8> {
 
 /// `UID n` as `UID n-1`.
 fn uid_before(octets: &[u8]) -> Vec<u8> {
-    let Some(at) = octets.windows(5).position(|window| window == b"(UID ") else {
-        return octets.to_vec();
-    };
-    let digits: String = octets[at + 5..]
-        .iter()
-        .take_while(|octet| octet.is_ascii_digit())
-        .map(|octet| char::from(*octet))
-        .collect();
+    let Some(at) = octets.windows(5).position(|window| window == b"(UID ") else { return octets.to_vec() };
+    let digits: String = octets[at + 5..].iter().take_while(|octet| octet.is_ascii_digit()).map(|octet| char::from(*octet)).collect();
     match digits.parse::<u32>() {
-        Ok(uid) if uid > 1 => replaced(
-            octets,
-            format!("(UID {uid}").as_bytes(),
-            format!("(UID {}", uid - 1).as_bytes(),
-        ),
+        Ok(uid) if uid > 1 => replaced(octets, format!("(UID {uid}").as_bytes(), format!("(UID {}", uid - 1).as_bytes()),
         _ => octets.to_vec(),
     }
 }

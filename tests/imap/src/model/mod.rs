@@ -43,11 +43,7 @@ pub enum Quirk {
 }
 
 /// What is known of Debian's Dovecot 2.3.
-pub const DOVECOT: &[Quirk] = &[
-    Quirk::SizeOfGoneIsZero,
-    Quirk::RefusedMoveTellsNothing,
-    Quirk::ExpungedReappears,
-];
+pub const DOVECOT: &[Quirk] = &[Quirk::SizeOfGoneIsZero, Quirk::RefusedMoveTellsNothing, Quirk::ExpungedReappears];
 
 /// What went wrong, and how it came to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,10 +76,7 @@ pub fn text(ident: Ident) -> Vec<u8> {
 /// Which message a text is, if it is one of ours, whole and unchanged.
 pub fn ident_of(octets: &[u8]) -> Option<Ident> {
     let begin = octets.strip_prefix(b"Message-ID: <")?;
-    let digits = begin
-        .iter()
-        .take_while(|octet| octet.is_ascii_digit())
-        .count();
+    let digits = begin.iter().take_while(|octet| octet.is_ascii_digit()).count();
     let ident = std::str::from_utf8(&begin[..digits]).ok()?.parse().ok()?;
     (text(ident) == octets).then_some(ident)
 }

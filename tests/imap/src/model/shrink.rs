@@ -9,11 +9,7 @@ use super::action::Step;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Gives the shortest script found that `play` fails with for the same rule, and how it fails.
-pub fn shrink(
-    script: &[Step],
-    failure: Failure,
-    mut play: impl FnMut(&[Step]) -> Result<(), Failure>,
-) -> (Vec<Step>, Failure) {
+pub fn shrink(script: &[Step], failure: Failure, mut play: impl FnMut(&[Step]) -> Result<(), Failure>) -> (Vec<Step>, Failure) {
     let (mut least, mut failure, begun) = (script.to_vec(), failure, Instant::now());
     let mut size = least.len().div_ceil(2);
     while size > 0 && begun.elapsed() < LIMIT {
@@ -22,17 +18,11 @@ pub fn shrink(
             let to = (from + size).min(least.len());
             let without: Vec<Step> = least[..from].iter().chain(&least[to..]).cloned().collect();
             match play(&without) {
-                Err(other) if rule(&other) == rule(&failure) => {
-                    (least, failure, shorter) = (without, other, true)
-                }
+                Err(other) if rule(&other) == rule(&failure) => (least, failure, shorter) = (without, other, true),
                 _ => from = to,
             }
         }
-        size = if size == 1 && !shorter {
-            0
-        } else {
-            size.div_ceil(2).min(size.max(2) - 1).max(1)
-        };
+        size = if size == 1 && !shorter { 0 } else { size.div_ceil(2).min(size.max(2) - 1).max(1) };
     }
     (least, failure)
 }
@@ -49,10 +39,7 @@ fn what_does_not_matter_is_left_out() {
     let matters = |step: &Step| matches!(step.action, super::action::Action::Expunge);
     let play = |script: &[Step]| match script.iter().filter(|step| matters(step)).count() {
         0..3 => Ok(()),
-        count => Err(Failure {
-            why: format!("E-01: {count}"),
-            transcript: Vec::new(),
-        }),
+        count => Err(Failure { why: format!("E-01: {count}"), transcript: Vec::new() }),
     };
     let failure = play(&script).unwrap_err();
     let (least, failure) = shrink(&script, failure, play);

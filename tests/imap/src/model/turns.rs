@@ -10,21 +10,10 @@ use crate::server::Server;
 const SHOWN: usize = 200;
 
 /// Plays a script with so many clients; the mailboxes named [`KEPT`] and [`FLEETING`] are made anew for it.
-pub fn play(
-    server: &dyn Server,
-    clients: usize,
-    script: &[Step],
-    quirks: &[Quirk],
-) -> Result<(), Failure> {
-    let mut play = Play::begin(server, clients, quirks).map_err(|why| Failure {
-        why,
-        transcript: Vec::new(),
-    })?;
+pub fn play(server: &dyn Server, clients: usize, script: &[Step], quirks: &[Quirk]) -> Result<(), Failure> {
+    let mut play = Play::begin(server, clients, quirks).map_err(|why| Failure { why, transcript: Vec::new() })?;
     let result = play.all(script);
-    result.map_err(|why| Failure {
-        why,
-        transcript: play.transcript,
-    })
+    result.map_err(|why| Failure { why, transcript: play.transcript })
 }
 
 /// Removes what an earlier play left, and creates what this one needs.
@@ -33,14 +22,10 @@ pub fn prepare(server: &dyn Server) -> Result<(), Broken> {
     let mut connection = server.connect().map_err(broken)?;
     for name in KEPT.iter().chain(&FLEETING) {
         // Usually it is not there.
-        connection
-            .ask(format!("DELETE {name}").as_bytes())
-            .map_err(broken)?;
+        connection.ask(format!("DELETE {name}").as_bytes()).map_err(broken)?;
     }
     for name in KEPT {
-        let answer = connection
-            .ask(format!("CREATE {name}").as_bytes())
-            .map_err(broken)?;
+        let answer = connection.ask(format!("CREATE {name}").as_bytes()).map_err(broken)?;
         if !answer.tagged.is_ok() {
             return Err(format!("CREATE {name}: {:?}", answer.tagged));
         }
@@ -60,15 +45,8 @@ impl Play {
     fn begin(server: &dyn Server, clients: usize, quirks: &[Quirk]) -> Result<Play, Broken> {
         prepare(server)?;
         let truth = Truth::new(server, &KEPT, quirks)?;
-        let clients = (0..clients)
-            .map(|number| Client::connect(server, number))
-            .collect::<Result<_, _>>()?;
-        Ok(Play {
-            truth,
-            clients,
-            next: 0,
-            transcript: Vec::new(),
-        })
+        let clients = (0..clients).map(|number| Client::connect(server, number)).collect::<Result<_, _>>()?;
+        Ok(Play { truth, clients, next: 0, transcript: Vec::new() })
     }
 
     fn all(&mut self, script: &[Step]) -> Result<(), Broken> {
@@ -83,26 +61,13 @@ impl Play {
     }
 
     fn turn(&mut self, who: usize, action: &Action) -> Result<(), Broken> {
-        let selected = |name: &str, clients: &[Client]| {
-            clients.iter().any(|client| {
-                client
-                    .view
-                    .as_ref()
-                    .is_some_and(|view| view.mailbox == name)
-            })
-        };
+        let selected = |name: &str, clients: &[Client]| clients.iter().any(|client| client.view.as_ref().is_some_and(|view| view.mailbox == name));
         let action = match action {
             // What becomes of a mailbox under those who have it selected is tested elsewhere.
-            Action::Delete { mailbox: name } | Action::Rename { from: name, .. }
-                if selected(name, &self.clients) =>
-            {
-                &Action::Noop
-            }
+            Action::Delete { mailbox: name } | Action::Rename { from: name, .. } if selected(name, &self.clients) => &Action::Noop,
             action => action,
         };
-        let Some(client) = self.clients.get_mut(who) else {
-            return Ok(());
-        };
+        let Some(client) = self.clients.get_mut(who) else { return Ok(()) };
         let (next, truth) = (&mut self.next, &mut self.truth);
         let mut one = || {
             let awake = client.wake()?;
@@ -114,13 +79,7 @@ impl Play {
             truth.judge(client, &outcome)
         };
         let result = one();
-        self.transcript.extend(
-            client
-                .connection
-                .transcript
-                .drain(..)
-                .map(|line| format!("{who} {line}")),
-        );
+        self.transcript.extend(client.connection.transcript.drain(..).map(|line| format!("{who} {line}")));
         let surplus = self.transcript.len().saturating_sub(SHOWN);
         self.transcript.drain(..surplus);
         result

@@ -53,12 +53,7 @@ pub enum Expunge {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
     /// Flags of row `index`.
-    Flags {
-        index: usize,
-        uid: Uid,
-        flags: Flags,
-        recent: bool,
-    },
+    Flags { index: usize, uid: Uid, flags: Flags, recent: bool },
     /// The whole message.
     Whole { uid: Uid, octets: Vec<u8> },
     /// Its size.
@@ -80,14 +75,8 @@ impl View {
                 _ => Ok(Vec::new()),
             },
             Response::Data(word, values) if word == "FLAGS" => {
-                let flags = values
-                    .first()
-                    .and_then(Value::list)
-                    .ok_or("FLAGS without a list")?;
-                self.names = flags
-                    .iter()
-                    .filter_map(|flag| Some(flag.atom()?.to_ascii_lowercase()))
-                    .collect();
+                let flags = values.first().and_then(Value::list).ok_or("FLAGS without a list")?;
+                self.names = flags.iter().filter_map(|flag| Some(flag.atom()?.to_ascii_lowercase())).collect();
                 Ok(Vec::new())
             }
             Response::Data(word, values) if word == "VANISHED" => self.vanished(values, expunge),
@@ -95,10 +84,7 @@ impl View {
                 for (name, place) in [("UIDVALIDITY", 0), ("HIGHESTMODSEQ", 1)] {
                     let number = condition.code(name).and_then(|rest| rest.first()?.number());
                     match (number, place) {
-                        (Some(number), 0) => {
-                            self.validity = u32::try_from(number)
-                                .map_err(|_| "S-05: UIDVALIDITY has 32 bits")?
-                        }
+                        (Some(number), 0) => self.validity = u32::try_from(number).map_err(|_| "S-05: UIDVALIDITY has 32 bits")?,
                         (Some(number), _) => self.highest = self.highest.max(number),
                         (None, _) => {}
                     }
@@ -111,10 +97,7 @@ impl View {
 
     fn exists(&mut self, count: usize) -> Result<(), Broken> {
         if count < self.rows.len() {
-            return Err(format!(
-                "S-02: EXISTS {count} where there are {}: only EXPUNGE lowers the count",
-                self.rows.len()
-            ));
+            return Err(format!("S-02: EXISTS {count} where there are {}: only EXPUNGE lowers the count", self.rows.len()));
         }
         self.grown |= count > self.rows.len();
         self.rows.resize_with(count, Row::default);
@@ -134,11 +117,7 @@ impl View {
     /// RFC 7162 §3.2.10
     fn vanished(&mut self, values: &[Value], expunge: Expunge) -> Result<Vec<Told>, Broken> {
         let earlier = matches!(values.first(), Some(Value::List(words)) if words.iter().any(|word| word.atom().is_some_and(|word| word.eq_ignore_ascii_case("EARLIER"))));
-        let uids = values
-            .last()
-            .and_then(Value::atom)
-            .and_then(numbers)
-            .ok_or("VANISHED without UIDs")?;
+        let uids = values.last().and_then(Value::atom).and_then(numbers).ok_or("VANISHED without UIDs")?;
         if earlier {
             // Of messages that were never here.
             return match uids.iter().find(|uid| self.index(**uid).is_some()) {
@@ -152,10 +131,7 @@ impl View {
         let mut told = Vec::new();
         for uid in uids {
             // It lowers the count, so it must have been counted.
-            let index = self
-                .index(uid)
-                .or_else(|| self.nameless(uid))
-                .ok_or_else(|| format!("S-02: VANISHED {uid}, which is not here"))?;
+            let index = self.index(uid).or_else(|| self.nameless(uid)).ok_or_else(|| format!("S-02: VANISHED {uid}, which is not here"))?;
             self.rows.remove(index);
             told.push(Told::Expunged(Some(uid)));
         }
@@ -169,59 +145,28 @@ impl View {
 
     /// A row whose UID was not told, where this one would be.
     fn nameless(&self, uid: Uid) -> Option<usize> {
-        let from = self
-            .rows
-            .iter()
-            .rposition(|row| row.uid.is_some_and(|other| other < uid))
-            .map_or(0, |index| index + 1);
-        self.rows
-            .get(from)
-            .filter(|row| row.uid.is_none())
-            .map(|_| from)
+        let from = self.rows.iter().rposition(|row| row.uid.is_some_and(|other| other < uid)).map_or(0, |index| index + 1);
+        self.rows.get(from).filter(|row| row.uid.is_none()).map(|_| from)
     }
 
     fn fetched(&mut self, number: usize, values: &[Value]) -> Result<Vec<Told>, Broken> {
-        let Some(index) = number
-            .checked_sub(1)
-            .filter(|index| *index < self.rows.len())
-        else {
+        let Some(index) = number.checked_sub(1).filter(|index| *index < self.rows.len()) else {
             return Err(format!("S-01: FETCH of {number} of {}", self.rows.len()));
         };
-        let [Value::List(items)] = values else {
-            return Err("FETCH without its items".into());
-        };
+        let [Value::List(items)] = values else { return Err("FETCH without its items".into()) };
         if items.len() % 2 != 0 {
             return Err("an item without a value".into());
         }
-        let item = |name: &str| {
-            items
-                .chunks(2)
-                .find(|pair| {
-                    pair[0]
-                        .atom()
-                        .is_some_and(|atom| atom.eq_ignore_ascii_case(name))
-                })
-                .map(|pair| &pair[1])
-        };
+        let item = |name: &str| items.chunks(2).find(|pair| pair[0].atom().is_some_and(|atom| atom.eq_ignore_ascii_case(name))).map(|pair| &pair[1]);
         if let Some(uid) = item("UID") {
-            let uid = uid
-                .number()
-                .and_then(|uid| Uid::try_from(uid).ok())
-                .filter(|uid| *uid > 0)
-                .ok_or("S-11: no UID")?;
+            let uid = uid.number().and_then(|uid| Uid::try_from(uid).ok()).filter(|uid| *uid > 0).ok_or("S-11: no UID")?;
             self.named(index, uid)?;
         }
         if let Some(modseq) = item("MODSEQ") {
-            let modseq = modseq
-                .list()
-                .and_then(|list| list.first()?.number())
-                .ok_or("M-06: MODSEQ without its number")?;
+            let modseq = modseq.list().and_then(|list| list.first()?.number()).ok_or("M-06: MODSEQ without its number")?;
             let row = &mut self.rows[index];
             if modseq < row.modseq {
-                return Err(format!(
-                    "M-02: the MODSEQ of {number} was {} and is {modseq}",
-                    row.modseq
-                ));
+                return Err(format!("M-02: the MODSEQ of {number} was {} and is {modseq}", row.modseq));
             }
             row.modseq = modseq;
         }
@@ -231,30 +176,17 @@ impl View {
         };
         let mut told = Vec::new();
         if let Some(flags) = item("FLAGS") {
-            let mut flags: Flags = flags
-                .list()
-                .ok_or("FLAGS without a list")?
-                .iter()
-                .filter_map(|flag| Some(flag.atom()?.to_ascii_lowercase()))
-                .collect();
+            let mut flags: Flags = flags.list().ok_or("FLAGS without a list")?.iter().filter_map(|flag| Some(flag.atom()?.to_ascii_lowercase())).collect();
             let recent = flags.remove("\\recent");
             if let Some(unknown) = flags.iter().find(|flag| !self.names.contains(*flag)) {
                 return Err(format!("E-12: {unknown} was not announced by FLAGS"));
             }
             self.rows[index].flags = Some(flags.clone());
-            told.push(Told::Flags {
-                index,
-                uid,
-                flags,
-                recent,
-            });
+            told.push(Told::Flags { index, uid, flags, recent });
         }
         for name in ["BODY[]", "RFC822"] {
             if let Some(octets) = item(name).and_then(Value::octets) {
-                told.push(Told::Whole {
-                    uid,
-                    octets: octets.to_vec(),
-                });
+                told.push(Told::Whole { uid, octets: octets.to_vec() });
             }
         }
         if let Some(size) = item("RFC822.SIZE").and_then(Value::number) {
@@ -265,9 +197,7 @@ impl View {
 
     fn named(&mut self, index: usize, uid: Uid) -> Result<(), Broken> {
         match self.rows[index].uid {
-            Some(known) if known != uid => {
-                return Err(format!("S-01: {} was UID {known} and is {uid}", index + 1));
-            }
+            Some(known) if known != uid => return Err(format!("S-01: {} was UID {known} and is {uid}", index + 1)),
             Some(_) => return Ok(()),
             None => {}
         }
@@ -296,12 +226,7 @@ mod tests {
 
     #[test]
     fn each_rule_is_broken_by_something() {
-        let begin = [
-            "* FLAGS (\\Seen work)",
-            "* 3 EXISTS",
-            "* 1 FETCH (UID 4)",
-            "* 3 FETCH (UID 9 FLAGS (\\Seen \\Recent) MODSEQ (5))",
-        ];
+        let begin = ["* FLAGS (\\Seen work)", "* 3 EXISTS", "* 1 FETCH (UID 4)", "* 3 FETCH (UID 9 FLAGS (\\Seen \\Recent) MODSEQ (5))"];
         for (line, rule) in [
             ("* 2 EXISTS", "S-02"),
             ("* 1 EXPUNGE", "E-01"),
@@ -318,36 +243,17 @@ mod tests {
             let mut view = View::default();
             hear(&mut view, &begin).unwrap();
             let broken = hear(&mut view, &[line]);
-            assert!(
-                broken.as_ref().is_err_and(|why| why.starts_with(rule)),
-                "{line}: {broken:?}"
-            );
+            assert!(broken.as_ref().is_err_and(|why| why.starts_with(rule)), "{line}: {broken:?}");
         }
     }
 
     #[test]
     fn rows_go_as_they_are_told() {
         let mut view = View::default();
-        hear(
-            &mut view,
-            &["* 3 EXISTS", "* 1 FETCH (UID 4)", "* 3 FETCH (UID 9)"],
-        )
-        .unwrap();
-        assert!(
-            view.hear(&Response::read(b"* VANISHED 3").unwrap(), Expunge::Any)
-                .unwrap_err()
-                .starts_with("S-02")
-        );
-        assert_eq!(
-            view.hear(&Response::read(b"* VANISHED 6,9").unwrap(), Expunge::Any)
-                .unwrap(),
-            [Told::Expunged(Some(6)), Told::Expunged(Some(9))]
-        );
-        assert_eq!(
-            view.hear(&Response::read(b"* 1 EXPUNGE").unwrap(), Expunge::Any)
-                .unwrap(),
-            [Told::Expunged(Some(4))]
-        );
+        hear(&mut view, &["* 3 EXISTS", "* 1 FETCH (UID 4)", "* 3 FETCH (UID 9)"]).unwrap();
+        assert!(view.hear(&Response::read(b"* VANISHED 3").unwrap(), Expunge::Any).unwrap_err().starts_with("S-02"));
+        assert_eq!(view.hear(&Response::read(b"* VANISHED 6,9").unwrap(), Expunge::Any).unwrap(), [Told::Expunged(Some(6)), Told::Expunged(Some(9))]);
+        assert_eq!(view.hear(&Response::read(b"* 1 EXPUNGE").unwrap(), Expunge::Any).unwrap(), [Told::Expunged(Some(4))]);
         assert!(view.rows.is_empty());
     }
 }
