@@ -53,7 +53,7 @@ impl View {
         let there = self.told.get(first..).unwrap_or_default().iter().map(|message| message.uid.get()).take_while(move |uid| *uid <= end);
         // A range that is empty from the beginning has no parts, nor does what lies beyond the largest UID.
         let mut next = Some(*range.start());
-        let mut part = move |uid: Option<u32>| {
+        let part = move |uid: Option<u32>| {
             let start = next?;
             next = uid.and_then(|uid| uid.checked_add(1));
             Some(start..=uid.map_or(end, |uid| uid - 1)).filter(|part| !part.is_empty())
