@@ -14,6 +14,14 @@ pub enum Verdict {
     Failed(Status, String),
 }
 
+impl Verdict {
+    /// The reason in words.
+    pub fn text(&self) -> &str {
+        let (Deferred(_, text) | Failed(_, text)) = self;
+        text
+    }
+}
+
 use Verdict::{Deferred, Failed};
 
 /// A mailbox is over its quota: kept in the queue, since the owner can make room.

@@ -1,8 +1,9 @@
-//! What leaves the queue: mail to other hosts, and what becomes of mail that cannot be delivered. Start at `runner.rs`, then `delivery.rs`.
+//! What leaves the queue: mail to other hosts, and what becomes of mail that cannot be delivered. Start at `runner.rs`,
+//! then `delivery.rs` (hops and hosts) and `visit/` (one connection).
 //!
 //! ```text
-//!  queue ─due─► runner ─► schedule ─job─► delivery ─► resolve ─► dial, TLS, smtp::client ─► peer
-//!    ▲                                       └── Settle: each recipient by itself
+//!  queue ─due─► runner ─► schedule ─job─► delivery ─► resolve ─► dial ─► visit: TLS, smtp::client ─► peer
+//!    ▲                                       └── shared: Settle, each recipient by itself
 //!    └── bounce: failed recipients and late ones, a report a message, through the same Plan as any mail
 //! ```
 //!
@@ -11,7 +12,7 @@
 //! written down after it said so, and a crash between the two repeats what was in flight.
 //!
 //! Leaves out, so far: DANE, MTA-STS, client certificates, verified certificates, 8BITMIME down-grades (8-bit text goes as it is), SMTPUTF8,
-//! `smtp_fallback_relay`, happy eyeballs, rate delays.
+//! happy eyeballs, concurrency by recipient (`smtp_destination_recipient_limit = 1` is by domain too).
 //!
 //! Limits: [`runner::SESSIONS`], [`runner::ACTIVE`], [`runner::SHARE`], and those of [`schedule::Limits`]. A message's octets are never all in memory,
 //! but for the part of it that a bounce returns.
@@ -27,6 +28,9 @@ pub mod resolve;
 pub mod runner;
 pub mod schedule;
 mod settings;
+mod shared;
+mod visit;
+mod work;
 
 pub use hop::{BadHop, Hop};
 pub use login::Logins;

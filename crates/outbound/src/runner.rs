@@ -3,28 +3,26 @@
 //! Recipients that are due are *active* from being read until their outcome is committed; at most one runner of a store (the program holds a
 //! lock). A crash in between leaves rows that are due still: they are tried again, so what was in flight may arrive twice, and nothing else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use db::Key;
-use mail::{Address, Status};
+use db::{Changed, Key};
+use mail::Address;
 use mda::Routes;
-use mda::status::Verdict;
 use net::{Stop, Stopper};
-use queue::schedule::after_deferral;
-use queue::{BodyError, Cursor, Entry, Kind, Message, Next, Outcome, QueueId, Settle, Settled};
+use queue::{Cursor, Entry, Kind, Message, QueueId};
 use store::Store;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::bounce;
-use crate::delivery::{self, Fate, Relay};
-use crate::log::{Line, Times};
 use crate::resolve::{NoResolver, Resolver};
 use crate::schedule::{Job, Schedule, Suspended};
 use crate::settings::Settings;
+use crate::shared::{Shared, lock, now};
+use crate::{bounce, delivery};
 
 /// Connections at a time: some 20 KB each, and few enough that the office's line and its descriptors bear them.
 pub const SESSIONS: usize = 500;
@@ -38,12 +36,10 @@ const PAGE: u32 = 1_000;
 const SLACK: i64 = 10_000;
 /// The longest sleep, and between two looks at all that is due.
 const PAUSE: Duration = Duration::from_secs(60);
+/// Messages that are late and wait for a look: who is not among them is at its next deferral.
+const LATE: usize = 10_000;
 /// Looking takes at most one part in so many of the time.
 const LOOKING: u32 = 5;
-/// How long deliveries that are under way may go on when the program stops: most need a second.
-const GRACE: Duration = Duration::from_secs(10);
-/// Between two tries to write an outcome down.
-const AGAIN: Duration = Duration::from_secs(5);
 
 /// Sends mail to other hosts, and reports what could not be sent.
 pub struct Outbound<R> {
@@ -54,31 +50,36 @@ pub struct Outbound<R> {
     bell: Arc<Notify>,
     /// The same, for the reports.
     reports: Arc<Notify>,
+    heard: Arc<Heard>,
 }
 
-/// What deliveries share with the runner.
-pub(crate) struct Shared {
-    store: Store,
-    schedule: Mutex<Schedule>,
-    active: Mutex<HashSet<(QueueId, i64)>>,
-    settings: Mutex<Arc<Settings>>,
-    /// A delivery ended, or gave something back.
-    freed: Notify,
-    /// Something was added: connections that wait look.
-    added: Notify,
+/// What bells told beside that there is something to do.
+#[derive(Default)]
+struct Heard {
+    /// All that waits is to be tried now.
+    flush: AtomicBool,
+    /// Messages that changed when they had waited for `delay_warning_time`: they may have been put off once more.
+    late: Mutex<BTreeSet<QueueId>>,
+}
+
+impl Heard {
+    fn hear(&self, changed: &Changed<'_>, settings: &Settings) {
+        if changed.any(|key| *key == queue::FLUSH) {
+            self.flush.store(true, Ordering::Release);
+        }
+        let (Some(before), Changed::Keys(keys)) = (settings.bounce.late_before(now()), changed) else { return };
+        let id = |key: &Key| if let Key::Queued(id) = key { QueueId::from_i64(*id) } else { None };
+        let mut late = lock(&self.late);
+        let room = LATE.saturating_sub(late.len());
+        late.extend(keys.iter().filter_map(id).filter(|id| id.is_before(before)).take(room));
+    }
 }
 
 impl<R: Routes> Outbound<R> {
     /// Over `store`; hears of new entries from now on.
     pub fn new(store: Store, routes: R, settings: Settings) -> Arc<Outbound<R>> {
         let (bell, reports) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let ringing = (bell.clone(), reports.clone());
-        store.db().on_commit(move |changed| {
-            if changed.any(|key| matches!(key, Key::Queued(_))) {
-                ringing.0.notify_one();
-                ringing.1.notify_one();
-            }
-        });
+        let heard = Arc::new(Heard::default());
         let settings = Arc::new(settings);
         let shared = Arc::new(Shared {
             store,
@@ -88,7 +89,17 @@ impl<R: Routes> Outbound<R> {
             freed: Notify::new(),
             added: Notify::new(),
         });
-        Arc::new(Outbound { shared, routes, settings: Mutex::new((settings, None)), bell, reports })
+        let ringing = (bell.clone(), reports.clone(), heard.clone(), Arc::downgrade(&shared));
+        shared.store.db().on_commit(move |changed| {
+            if let Some(shared) = ringing.3.upgrade()
+                && changed.any(|key| matches!(key, Key::Queued(_)))
+            {
+                ringing.2.hear(&changed, &lock(&shared.settings).clone());
+                ringing.0.notify_one();
+                ringing.1.notify_one();
+            }
+        });
+        Arc::new(Outbound { shared, routes, settings: Mutex::new((settings, None)), bell, reports, heard })
     }
 
     /// Other settings, for what is taken up from now on; what waits is looked at again.
@@ -115,7 +126,7 @@ impl<R: Routes> Outbound<R> {
         Ok((held.0.clone(), resolver))
     }
 
-    /// Works until `stop` is done; what is under way then may go on for [`GRACE`].
+    /// Works until `stop` is done; what is under way then may go on for `stop_timeout`.
     pub async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
         let ending = Stopper::new();
         let reporting = {
@@ -145,6 +156,7 @@ impl<R: Routes> Outbound<R> {
             let rested = tokio::time::Instant::now() + begun.elapsed() * LOOKING;
             loop {
                 self.start(&mut deliveries, ending);
+                let rested_one = lock(&self.shared.schedule).next_wake();
                 let hungry = look.skipped && lock(&self.shared.active).len() <= look.active / 2;
                 tokio::select! {
                     () = &mut stop => break 'work,
@@ -152,19 +164,20 @@ impl<R: Routes> Outbound<R> {
                         tracing::error!("a delivery ended badly: {error}");
                     },
                     () = self.shared.freed.notified() => {}
+                    () = until(rested_one) => {}
                     () = async { tokio::time::sleep_until(rested).await; self.bell.notified().await } => break,
                     () = tokio::time::sleep_until(rested), if hungry => { look.from = 0; break }
                     () = tokio::time::sleep_until(wake) => break,
                 }
             }
         }
-        ending.request(GRACE);
+        ending.request(lock(&self.shared.settings).stop);
         while deliveries.join_next().await.is_some() {}
     }
 
     /// Begins what has its turn, as far as there is room.
     fn start(&self, deliveries: &mut JoinSet<()>, ending: &Stopper) {
-        while deliveries.len() < SESSIONS && !lock(&self.shared.schedule).is_idle() {
+        while deliveries.len() < SESSIONS && !lock(&self.shared.schedule).is_idle(Instant::now()) {
             let (settings, resolver) = match self.current() {
                 Ok(current) => current,
                 Err(error) => {
@@ -172,7 +185,7 @@ impl<R: Routes> Outbound<R> {
                     return;
                 }
             };
-            let Some(job) = lock(&self.shared.schedule).next() else { return };
+            let Some(job) = lock(&self.shared.schedule).next(Instant::now()) else { return };
             deliveries.spawn(delivery::deliver(self.shared.clone(), resolver, settings, job, ending.stop()));
         }
     }
@@ -180,6 +193,9 @@ impl<R: Routes> Outbound<R> {
     /// Reads what is due, from where the last look ended (a little before it), or from the start now and then.
     async fn take_up(&self, look: &mut Look) -> Result<(), db::Error> {
         let now = now();
+        if self.heard.flush.swap(false, Ordering::AcqRel) {
+            lock(&self.shared.schedule).revive();
+        }
         if look.last_whole.is_none_or(|last| last.elapsed() >= PAUSE) {
             look.from = 0;
         }
@@ -242,15 +258,10 @@ impl<R: Routes> Outbound<R> {
 
     /// Reports what failed or is late, whenever something changed.
     async fn report(&self, stop: Stop) {
-        let mut last_whole: Option<Instant> = None;
         loop {
             let settings = lock(&self.shared.settings).clone();
-            // every message is looked at for being late, so not at each change
-            let whole = last_whole.is_none_or(|last| last.elapsed() >= PAUSE);
-            if whole {
-                last_whole = Some(Instant::now());
-            }
-            if let Err(error) = bounce::report(&self.shared.store, &self.routes, &settings, now(), whole).await {
+            let late = std::mem::take(&mut *lock(&self.heard.late));
+            if let Err(error) = bounce::report(&self.shared.store, &self.routes, &settings, now(), &late).await {
                 tracing::error!("bounces: {error}; trying again in a minute");
             }
             tokio::select! {
@@ -259,6 +270,14 @@ impl<R: Routes> Outbound<R> {
                 () = tokio::time::sleep(PAUSE) => {}
             }
         }
+    }
+}
+
+/// Until then; for ever, if that is never.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => tokio::time::sleep_until(then.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -280,134 +299,4 @@ fn destination(settings: &Settings, entry: &Entry) -> String {
     let Ok(address) = Address::parse(&entry.address) else { return String::new() };
     let hop = settings.route.hop(&address);
     if hop.is_empty() { address.domain().to_owned() } else { hop }
-}
-
-impl Shared {
-    /// Reads the body of a queued message.
-    pub async fn body(&self, message: &Message) -> Result<bodies::Reader, BodyError> {
-        queue::reader(self.store.db(), self.store.bodies(), message).await
-    }
-
-    /// Writes down what became of recipients, and tells the log. Does not give up: what a peer has taken must not be sent to it again.
-    pub async fn settle(&self, message: &Message, decided: Vec<(Entry, Fate)>, relay: &Relay) {
-        let settings = lock(&self.settings).clone();
-        let now = now();
-        let (mut steps, mut expired) = (Vec::new(), false);
-        for (entry, fate) in &decided {
-            let (outcome, status, word, text) = match fate {
-                Fate::Sent(status, text) => (Outcome::Delivered, *status, "sent", text.clone()),
-                Fate::Unsent(Verdict::Failed(status, text)) => (Outcome::Failed { status: *status, text: text.clone() }, *status, "bounced", text.clone()),
-                Fate::Unsent(Verdict::Deferred(status, text)) => match after_deferral(message.created, message.expires, now, &settings.backoff) {
-                    Next::Retry(due) => (Outcome::Deferred { status: *status, text: text.clone(), due }, *status, "deferred", text.clone()),
-                    Next::GiveUp => {
-                        expired = true;
-                        (Outcome::Failed { status: *status, text: text.clone() }, *status, "deferred", text.clone())
-                    }
-                },
-            };
-            Line { message, entry, relay: &relay.name, conn_use: relay.conn_use, times: relay.times, status, word, text: &text }.tell();
-            steps.push(Settle { id: message.id, n: entry.n, outcome });
-        }
-        if expired {
-            tracing::info!(target: "postfix/qmgr", "{}: from=<{}>, status=expired, returned to sender", message.id, message.sender);
-        }
-        let settled = self.write(message, steps).await;
-        if settled.iter().any(|settled| settled.removed) {
-            tracing::info!(target: "postfix/qmgr", "{}: removed", message.id);
-        }
-        let discard: Vec<bodies::Name> = settled.into_iter().filter_map(|settled| settled.discard).collect();
-        if !discard.is_empty()
-            && let Err(error) = self.store.bodies().discard(discard).await
-        {
-            tracing::warn!("{}: {error}; the sweeper will", message.id);
-        }
-        self.forget(decided.iter().map(|(entry, _)| (message.id, entry.n)));
-    }
-
-    async fn write(&self, message: &Message, steps: Vec<Settle>) -> Vec<Settled> {
-        loop {
-            match self.store.db().commit(steps.clone()).await {
-                Ok(settled) => return settled,
-                Err(error) if queue::refused(&error).is_some() => break,
-                Err(db::Error::Closed) => return Vec::new(),
-                Err(error) => {
-                    tracing::error!("{}: cannot write down what became of it: {error}; trying again", message.id);
-                    tokio::time::sleep(AGAIN).await;
-                }
-            }
-        }
-        // somebody held or deleted one of them meanwhile: the others by themselves
-        let mut settled = Vec::new();
-        for step in steps {
-            match self.store.db().commit(step).await {
-                Ok(done) => settled.push(done),
-                Err(error) => tracing::info!("{}: {error}", message.id),
-            }
-        }
-        settled
-    }
-
-    fn forget(&self, keys: impl Iterator<Item = (QueueId, i64)>) {
-        let mut active = lock(&self.active);
-        for key in keys {
-            active.remove(&key);
-        }
-    }
-
-    async fn suspend(&self, job: Job, (status, text): &Suspended) {
-        let verdict = Verdict::Deferred(Status(4, status.1, status.2), format!("delivery temporarily suspended: {text}"));
-        let age = Duration::from_millis(now().saturating_sub(job.message.created).unsigned_abs());
-        let relay = Relay { name: "none".into(), conn_use: 1, times: Times { before: age, ..Times::default() } };
-        let decided = job.recipients.into_iter().map(|entry| (entry, Fate::Unsent(verdict.clone()))).collect();
-        self.settle(&job.message, decided, &relay).await;
-    }
-
-    pub fn succeeded(&self, destination: &str) {
-        lock(&self.schedule).succeeded(destination);
-    }
-
-    /// No host of it could be spoken to; what waits there is deferred if that was too often.
-    pub async fn failed(&self, destination: &str, why: Suspended) {
-        let back = lock(&self.schedule).failed(destination, why.clone(), Instant::now());
-        for job in back {
-            self.suspend(job, &why).await;
-        }
-    }
-
-    pub fn finished(&self, destination: &str) {
-        lock(&self.schedule).finished(destination);
-        self.freed.notify_one();
-    }
-
-    /// More mail for a connection that is free, if some comes within `idle`.
-    pub async fn another(&self, destination: &str, idle: Duration, stop: &Stop) -> Option<Job> {
-        let until = tokio::time::Instant::now() + idle;
-        if let Some(job) = lock(&self.schedule).next_for(destination) {
-            return Some(job);
-        }
-        lock(&self.schedule).rests(destination, true);
-        let job = loop {
-            let added = self.added.notified();
-            if let Some(job) = lock(&self.schedule).next_for(destination) {
-                break Some(job);
-            }
-            tokio::select! {
-                () = added => {}
-                () = tokio::time::sleep_until(until) => break None,
-                () = stop.requested() => break None,
-            }
-        };
-        lock(&self.schedule).rests(destination, false);
-        job
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -3,15 +3,17 @@
 //! Mail waits in *destinations* (a next hop, else a domain), each with a window of deliveries at a time as Postfix has it: it begins small, grows
 //! with each that goes well, shrinks with each connection that fails, and closes for a while when too many failed one after the other.
 //! Destinations take turns, and within one its messages do: neither a dead host nor a letter to ten thousand holds up anybody else's mail.
+//! Only those that may begin a delivery stand in the row, so what a turn costs does not grow with what waits.
 //!
 //! ```text
-//!  add ─► waiting ──next──► busy ──finished──►
+//!  add ─► waiting ──next──► busy ──finished──►  with a delay: the next not before now + delay
 //!           │                │ succeeded: window + g(window)
 //!           │                └ failed:    window − f(window); after `cohorts` windows of failures in a row: dead until now + pause
-//!           └─ dead: given back, to be deferred
+//!           └─ dead: given back, to be deferred; `revive` ends that (postqueue -f)
 //! ```
 
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,12 +23,14 @@ use queue::{Entry, Message};
 /// What bounds a destination; Postfix's parameters and defaults.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// `initial_destination_concurrency`
+    /// `smtp_initial_destination_concurrency`
     pub initial: usize,
-    /// Deliveries at a time, 0: no limit (`default_destination_concurrency_limit`).
+    /// Deliveries at a time, 0: no limit (`smtp_destination_concurrency_limit`).
     pub window: usize,
-    /// Recipients of one delivery, 0: no limit (`default_destination_recipient_limit`).
+    /// Recipients of one delivery, 0: no limit (`smtp_destination_recipient_limit`).
     pub recipients: usize,
+    /// Between two deliveries; if there is one, they go one at a time (`smtp_destination_rate_delay`).
+    pub delay: Duration,
     /// Windows of failures in a row until a destination counts as dead, 0: never (`…_failed_cohort_limit`).
     pub cohorts: f64,
     /// `…_positive_feedback`, `…_negative_feedback`
@@ -39,7 +43,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         let one = Feedback::default();
-        Limits { initial: 5, window: 20, recipients: 50, cohorts: 1.0, positive: one, negative: one, pause: Duration::from_secs(300) }
+        Limits { initial: 5, window: 20, recipients: 50, delay: Duration::ZERO, cohorts: 1.0, positive: one, negative: one, pause: Duration::from_secs(300) }
     }
 }
 
@@ -98,8 +102,10 @@ pub type Suspended = (Status, String);
 pub struct Schedule {
     limits: Limits,
     destinations: HashMap<Arc<str>, Destination>,
-    /// Destinations with something waiting, in the order of their turns; each once.
+    /// Destinations that may begin a delivery, in the order of their turns; each once.
     turns: VecDeque<Arc<str>>,
+    /// Those between two deliveries, by when the next may begin.
+    resting: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
 }
 
 #[derive(Debug)]
@@ -116,7 +122,9 @@ struct Destination {
     failure: f64,
     failed_cohorts: f64,
     dead: Option<(Instant, Suspended)>,
-    /// It has its turn.
+    /// It is between two deliveries.
+    resting: bool,
+    /// It stands in the row.
     queued: bool,
 }
 
@@ -129,7 +137,7 @@ struct Waiting {
 
 impl Schedule {
     pub fn new(limits: Limits) -> Schedule {
-        Schedule { limits, destinations: HashMap::new(), turns: VecDeque::new() }
+        Schedule { limits, destinations: HashMap::new(), turns: VecDeque::new(), resting: BinaryHeap::new() }
     }
 
     /// Other limits from now on.
@@ -145,9 +153,7 @@ impl Schedule {
             if now < until {
                 return Some((job, why));
             }
-            destination.dead = None;
-            destination.window = initial;
-            destination.failed_cohorts = 0.0;
+            destination.revive(initial);
         }
         destination.count += job.recipients.len();
         destination.waiting.push_back(Waiting { message: job.message, recipients: job.recipients.into(), added: job.added });
@@ -155,26 +161,31 @@ impl Schedule {
         None
     }
 
-    /// Whether nothing waits.
-    pub fn is_idle(&self) -> bool {
+    /// Whether no destination may begin a delivery at `now`.
+    pub fn is_idle(&mut self, now: Instant) -> bool {
+        self.wake(now);
         self.turns.is_empty()
     }
 
+    /// When one may that must wait only for its delay to end.
+    pub fn next_wake(&self) -> Option<Instant> {
+        self.resting.peek().map(|Reverse((until, _))| *until)
+    }
+
     /// The next delivery, if any destination has room for one. It is busy until [`Schedule::finished`].
-    pub fn next(&mut self) -> Option<Job> {
-        for _ in 0..self.turns.len() {
-            let key = self.turns.pop_front()?;
+    pub fn next(&mut self, now: Instant) -> Option<Job> {
+        self.wake(now);
+        let limits = self.limits;
+        while let Some(key) = self.turns.pop_front() {
             let Some(destination) = self.destinations.get_mut(&key) else { continue };
             destination.queued = false;
-            // what a waiting connection will carry needs no other
-            let has_room = destination.busy < destination.window && destination.waiting.len() > destination.idle;
-            let job = if has_room { destination.take(&key, self.limits.recipients) } else { None };
-            if job.is_some() {
+            // it may have changed since it came into the row
+            if destination.may_begin(&limits)
+                && let Some(job) = destination.take(&key, limits.recipients)
+            {
                 destination.busy += 1;
-            }
-            self.queue(&key);
-            if job.is_some() {
-                return job;
+                self.queue(&key);
+                return Some(job);
             }
         }
         None
@@ -182,10 +193,10 @@ impl Schedule {
 
     /// What a connection to `key` that is free may carry next.
     pub fn next_for(&mut self, key: &str) -> Option<Job> {
-        let recipients = self.limits.recipients;
+        let limits = self.limits;
         let key = self.destinations.get_key_value(key)?.0.clone();
         let destination = self.destinations.get_mut(&key)?;
-        if destination.busy > destination.window { None } else { destination.take(&key, recipients) }
+        if destination.busy > destination.window || !limits.delay.is_zero() { None } else { destination.take(&key, limits.recipients) }
     }
 
     /// A connection to `key` waits for something to carry, or no more.
@@ -193,6 +204,7 @@ impl Schedule {
         if let Some(destination) = self.destinations.get_mut(key) {
             destination.idle = if rests { destination.idle + 1 } else { destination.idle.saturating_sub(1) };
         }
+        self.queue(key);
     }
 
     /// A delivery reached its destination, whatever became of its recipients.
@@ -213,6 +225,7 @@ impl Schedule {
                 destination.failure = 0.0;
             }
         }
+        self.queue(key);
     }
 
     /// No host of the destination could be spoken to. If it counts as dead now, all that waits there is given back.
@@ -240,19 +253,50 @@ impl Schedule {
     }
 
     /// A delivery is over.
-    pub fn finished(&mut self, key: &str) {
-        if let Some(destination) = self.destinations.get_mut(key) {
+    pub fn finished(&mut self, key: &str, now: Instant) {
+        let Some((key, _)) = self.destinations.get_key_value(key) else { return };
+        let key = key.clone();
+        if let Some(destination) = self.destinations.get_mut(&key) {
             destination.busy = destination.busy.saturating_sub(1);
-            if destination.busy == 0 && destination.waiting.is_empty() && destination.dead.is_none() {
-                self.destinations.remove(key);
+            if !self.limits.delay.is_zero() && !destination.resting {
+                destination.resting = true;
+                self.resting.push(Reverse((now + self.limits.delay, key.clone())));
             }
+        }
+        self.let_go(&key);
+        self.queue(&key);
+    }
+
+    /// Those whose delay is over may begin again.
+    fn wake(&mut self, now: Instant) {
+        while let Some(Reverse((until, _))) = self.resting.peek()
+            && *until <= now
+            && let Some(Reverse((_, key))) = self.resting.pop()
+        {
+            if let Some(destination) = self.destinations.get_mut(&key) {
+                destination.resting = false;
+            }
+            self.let_go(&key);
+            self.queue(&key);
+        }
+    }
+
+    /// Nothing is kept of a destination that nothing is known of.
+    fn let_go(&mut self, key: &str) {
+        if self.destinations.get(key).is_some_and(|destination| destination.is_done() && destination.dead.is_none()) {
+            self.destinations.remove(key);
         }
     }
 
     /// Forgets destinations that were dead for long enough.
     pub fn forget(&mut self, now: Instant) {
-        let done = |destination: &Destination| destination.busy == 0 && destination.waiting.is_empty() && destination.dead.as_ref().is_none_or(|(until, _)| now >= *until);
-        self.destinations.retain(|_, destination| !done(destination));
+        self.destinations.retain(|_, destination| !destination.is_done() || destination.dead.as_ref().is_some_and(|(until, _)| now < *until));
+    }
+
+    /// No destination is dead any more: somebody asked for all to be tried (`postqueue -f`).
+    pub fn revive(&mut self) {
+        let initial = self.limits.initial;
+        self.destinations.values_mut().filter(|destination| destination.dead.is_some()).for_each(|destination| destination.revive(initial));
     }
 
     /// Everything goes back to where it came from: other rules hold from now on.
@@ -261,8 +305,10 @@ impl Schedule {
         for (key, destination) in &mut self.destinations {
             destination.dead = None;
             destination.window = destination.window.max(1);
+            destination.resting = false;
             all.extend(destination.give_back(key));
         }
+        self.resting.clear();
         all
     }
 
@@ -271,20 +317,40 @@ impl Schedule {
         self.destinations.get(key).map_or(0, |destination| destination.count)
     }
 
-    fn queue(&mut self, key: &Arc<str>) {
-        if let Some(destination) = self.destinations.get_mut(key)
-            && !destination.queued
-            && !destination.waiting.is_empty()
-        {
-            destination.queued = true;
-            self.turns.push_back(key.clone());
+    /// Puts `key` at the end of the row, if it may begin a delivery.
+    fn queue(&mut self, key: &str) {
+        let limits = self.limits;
+        let Some((key, destination)) = self.destinations.get_key_value(key) else { return };
+        if destination.queued || !destination.may_begin(&limits) {
+            return;
         }
+        let key = key.clone();
+        if let Some(destination) = self.destinations.get_mut(&key) {
+            destination.queued = true;
+        }
+        self.turns.push_back(key);
     }
 }
 
 impl Destination {
     fn new(initial: usize) -> Destination {
-        Destination { waiting: VecDeque::new(), count: 0, busy: 0, idle: 0, window: initial, success: 0.0, failure: 0.0, failed_cohorts: 0.0, dead: None, queued: false }
+        Destination { waiting: VecDeque::new(), count: 0, busy: 0, idle: 0, window: initial, success: 0.0, failure: 0.0, failed_cohorts: 0.0, dead: None, resting: false, queued: false }
+    }
+
+    /// Something waits that no waiting connection will carry, and there is room for one more delivery.
+    fn may_begin(&self, limits: &Limits) -> bool {
+        let window = if limits.delay.is_zero() { self.window } else { self.window.min(1) };
+        !self.resting && self.busy < window && self.waiting.len() > self.idle
+    }
+
+    fn is_done(&self) -> bool {
+        self.busy == 0 && self.waiting.is_empty() && !self.resting
+    }
+
+    fn revive(&mut self, initial: usize) {
+        self.dead = None;
+        self.window = initial;
+        self.failed_cohorts = 0.0;
     }
 
     fn give_back(&mut self, key: &Arc<str>) -> Vec<Job> {

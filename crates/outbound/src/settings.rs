@@ -8,7 +8,7 @@ use config::listen::Listen;
 use queue::Backoff;
 use smtp::client::Timeouts;
 
-use crate::hop::port_of;
+use crate::hop::{Hop, port_of};
 use crate::schedule::{Feedback, Limits};
 
 /// Whether connections are encrypted (`smtp_tls_security_level`).
@@ -50,6 +50,8 @@ pub struct Settings {
     pub address_limit: usize,
     /// Sessions that one attempt may need, 0: no limit (`smtp_mx_session_limit`).
     pub session_limit: usize,
+    /// Where mail goes that no host of its own takes now (`smtp_fallback_relay`).
+    pub fallback: Vec<Hop>,
     /// `smtp_randomize_addresses`
     pub randomize: bool,
     /// A host that greets with 5yz is passed over, and at the end mail waits (`smtp_skip_5xx_greeting`).
@@ -58,6 +60,8 @@ pub struct Settings {
     pub idle: Duration,
     /// And is used for so long in all (`smtp_connection_reuse_time_limit`).
     pub reuse: Duration,
+    /// How long deliveries may go on when the program stops (`stop_timeout`).
+    pub stop: Duration,
     pub backoff: Backoff,
     pub schedule: Limits,
     pub bounce: crate::bounce::Settings,
@@ -85,10 +89,12 @@ impl Default for Settings {
             transfer: seconds(180),
             address_limit: 5,
             session_limit: 2,
+            fallback: Vec::new(),
             randomize: true,
             skip_refusing: true,
             idle: seconds(2),
             reuse: seconds(300),
+            stop: seconds(30),
             backoff: Backoff::default(),
             schedule: Limits::default(),
             bounce: crate::bounce::Settings::default(),
@@ -108,14 +114,15 @@ impl Settings {
             lifetime: millis("maximal_queue_lifetime"),
             bounce_lifetime: millis("bounce_queue_lifetime"),
         };
+        let port = port_of(config.text("smtp_tcp_port")).unwrap_or(25);
         let protocols = config.list("inet_protocols");
         let family = |name: &str| protocols.iter().any(|protocol| protocol == name || protocol == "all");
         Settings {
             helo: config.text("smtp_helo_name").to_owned(),
             hostname: config.hostname().to_ascii_lowercase(),
             route: route::Settings::of(config),
-            port: port_of(config.text("smtp_tcp_port")).unwrap_or(25),
-            own: own(config.listens("smtp"), config.addresses()),
+            port,
+            own: own(config, port),
             dns_servers: config.list("dns_servers").iter().filter_map(|text| server(text)).collect(),
             ipv4: family("ipv4"),
             ipv6: family("ipv6"),
@@ -139,18 +146,21 @@ impl Settings {
             transfer: time("smtp_data_xfer_timeout"),
             address_limit: config.count("smtp_mx_address_limit"),
             session_limit: config.count("smtp_mx_session_limit"),
+            fallback: fallback(config),
             randomize: config.bool("smtp_randomize_addresses"),
             skip_refusing: config.bool("smtp_skip_5xx_greeting"),
             idle: time("smtp_connection_cache_time_limit"),
             reuse: time("smtp_connection_reuse_time_limit"),
+            stop: time("stop_timeout"),
             backoff,
             schedule: Limits {
-                initial: config.count("initial_destination_concurrency").max(1),
-                window: config.count("default_destination_concurrency_limit"),
-                recipients: config.count("default_destination_recipient_limit"),
-                cohorts: f64::from(u32::try_from(config.int("default_destination_concurrency_failed_cohort_limit")).unwrap_or(1)),
-                positive: Feedback::parse(config.text("default_destination_concurrency_positive_feedback")).unwrap_or_default(),
-                negative: Feedback::parse(config.text("default_destination_concurrency_negative_feedback")).unwrap_or_default(),
+                initial: config.count("smtp_initial_destination_concurrency").max(1),
+                window: config.count("smtp_destination_concurrency_limit"),
+                recipients: config.count("smtp_destination_recipient_limit"),
+                delay: time("smtp_destination_rate_delay"),
+                cohorts: f64::from(u32::try_from(config.int("smtp_destination_concurrency_failed_cohort_limit")).unwrap_or(1)),
+                positive: Feedback::parse(config.text("smtp_destination_concurrency_positive_feedback")).unwrap_or_default(),
+                negative: Feedback::parse(config.text("smtp_destination_concurrency_negative_feedback")).unwrap_or_default(),
                 pause: time("minimal_backoff_time"),
             },
             bounce: crate::bounce::Settings::of(config),
@@ -158,9 +168,11 @@ impl Settings {
         }
     }
 
-    /// Whether we ourselves listen there.
+    /// Whether we ourselves listen there. "Any address" is this machine for whoever connects to it, and who listens on all hears all of 127.0.0.0/8.
     pub fn is_own(&self, address: SocketAddr) -> bool {
-        self.own.contains(&address)
+        let ip = address.ip();
+        let is_here = |own: &SocketAddr| own.ip() == ip || ip.is_unspecified() || (own.ip().is_unspecified() && ip.is_loopback());
+        self.own.iter().any(|own| own.port() == address.port() && is_here(own))
     }
 }
 
@@ -170,16 +182,21 @@ pub(crate) fn server(text: &str) -> Option<SocketAddr> {
     text.parse().ok().or_else(|| text.trim_matches(['[', ']']).parse().ok().map(|address: IpAddr| SocketAddr::new(address, DNS)))
 }
 
-fn own(listens: &[Listen], addresses: &[IpAddr]) -> Vec<SocketAddr> {
-    let mut own = Vec::new();
-    for listen in listens {
-        match listen {
-            Listen::Tcp(at) if at.ip().is_unspecified() => {
-                let family = addresses.iter().filter(|address| address.is_ipv4() == at.is_ipv4());
-                own.extend(family.map(|address| SocketAddr::new(*address, at.port())));
-            }
-            Listen::Tcp(at) => own.push(*at),
-            Listen::Unix(_) => {}
+/// What is no hop is left out, with a warning: mail goes without it as it would have before.
+fn fallback(config: &Config) -> Vec<Hop> {
+    let hop = |text: &String| Hop::parse(text).inspect_err(|bad| tracing::warn!("smtp_fallback_relay: {bad}")).ok();
+    config.list("smtp_fallback_relay").iter().filter_map(hop).collect()
+}
+
+/// Where the `smtp` service listens, and where a proxy does in its place (`proxy_interfaces`).
+fn own(config: &Config, port: u16) -> Vec<SocketAddr> {
+    let mut own: Vec<SocketAddr> = config.list("proxy_interfaces").iter().filter_map(|text| text.trim_matches(['[', ']']).parse().ok()).map(|ip| SocketAddr::new(ip, port)).collect();
+    for listen in config.listens("smtp") {
+        let Listen::Tcp(at) = listen else { continue };
+        own.push(*at);
+        if at.ip().is_unspecified() {
+            let family = config.addresses().iter().filter(|address| address.is_ipv4() == at.is_ipv4());
+            own.extend(family.map(|address| SocketAddr::new(*address, at.port())));
         }
     }
     own
@@ -213,6 +230,16 @@ mod tests {
         assert_eq!(set.dns_servers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["127.0.0.1:5353", "[::1]:53", "192.0.2.53:53"]);
         assert!(set.is_own("127.0.0.2:25".parse().expect("an address")));
         assert!(!set.is_own("127.0.0.2:26".parse().expect("an address")) && !set.is_own("192.0.2.1:25".parse().expect("an address")));
-        assert!(settings("smtp_listen = 0.0.0.0:25").is_own("127.0.0.1:25".parse().expect("an address")));
+        let own = |text: &str, address: &str| settings(text).is_own(address.parse().expect("an address"));
+        for address in ["127.0.0.1:25", "127.0.0.2:25", "0.0.0.0:25", "[::]:25"] {
+            assert!(own("smtp_listen = 0.0.0.0:25", address), "{address}");
+            assert!(!own("smtp_listen = 0.0.0.0:2525", address), "{address}: somebody else's port");
+        }
+        assert!(!own("smtp_listen = 127.0.0.1:25", "127.0.0.2:25"), "another server of this machine");
+        assert!(own("smtp_listen = 127.0.0.1:25\nproxy_interfaces = 192.0.2.8", "192.0.2.8:25"));
+        let fallback = settings("smtp_fallback_relay = [a.test]:2525, a..b, b.test").fallback;
+        assert_eq!(fallback.iter().map(ToString::to_string).collect::<Vec<_>>(), ["[a.test]:2525", "b.test"]);
+        let slow = settings("default_destination_rate_delay = 2s\nsmtp_destination_recipient_limit = 7\nstop_timeout = 9s");
+        assert_eq!((slow.schedule.delay, slow.schedule.recipients, slow.stop), (Duration::from_secs(2), 7, Duration::from_secs(9)));
     }
 }

@@ -36,6 +36,11 @@ impl QueueId {
         QueueId(*last)
     }
 
+    /// Whether it was given before a time (milliseconds since 1970).
+    pub fn is_before(self, millis: i64) -> bool {
+        self.0 < first_of(millis)
+    }
+
     /// As a column has it.
     pub fn from_i64(value: i64) -> Option<QueueId> {
         (value >= 0).then_some(QueueId(value))

@@ -32,13 +32,17 @@ pub use enqueue::Enqueue;
 pub use id::QueueId;
 pub use manage::{Manage, Managed, Wish};
 pub use message::{Entry, Message, Notify, Recipient, Route, State};
-pub use read::{BodyError, Cursor, Kind, body, due, due_after, late, list, next_due, reader, sealed, show, spooled, to_report};
+pub use read::{BodyError, Cursor, Kind, body, due, due_after, list, next_due, reader, sealed, show, spooled, to_report};
 pub use report::Report;
 pub use schedule::{Backoff, Next};
 pub use settle::{Outcome, Settle, Settled};
 
 /// The node that owns the queue: there is only one so far.
 pub const NODE: i64 = 1;
+
+/// Rung beside a message's own bell when its recipients are to be tried now whatever is known of their hosts ([`Wish::Flush`]): no message has
+/// this number.
+pub const FLUSH: db::Key = db::Key::Queued(-1);
 
 /// The queue's tables.
 pub const MIGRATIONS: &[db::Migration] = &[db::Migration { version: 3, name: "queue", text: include_str!("../../../migrations/0003_queue.sql") }];

@@ -6,7 +6,7 @@ use bodies::Name;
 use db::{BoxFuture, Failed, Key, Locks, Step, Tx, Value};
 
 use crate::settle::remove_empty;
-use crate::{QueueId, Refused, State};
+use crate::{FLUSH, QueueId, Refused, State};
 
 /// One of the operator's wishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Wish {
     Hold,
     /// Held recipients are tried at once.
     Release,
-    /// Recipients that wait for their next attempt are tried at once.
+    /// Recipients that wait for their next attempt are tried at once, even where a host counts as dead ([`FLUSH`]).
     Flush,
     /// All recipients, held and failed ones too, begin anew.
     Requeue,
@@ -43,9 +43,14 @@ pub struct Managed {
 
 impl Step for Manage {
     type Done = Managed;
+    // one by one, in their order; and all that flush share a bell
+    const COMBINES: bool = true;
 
     fn locks(&self, locks: &mut Locks) {
         locks.take(Key::Queued(self.id.get()));
+        if self.wish == Wish::Flush {
+            locks.take(FLUSH);
+        }
     }
 
     fn run<'t>(batch: &'t [&'t Manage], tx: &'t mut Tx) -> BoxFuture<'t, Result<Vec<Managed>, Failed>> {

@@ -65,14 +65,6 @@ pub async fn to_report(db: &Db, now: i64, limit: u32) -> Result<Vec<QueueId>, Er
     Ok(rows.iter().filter_map(|row| QueueId::from_i64(row.int(0))).collect())
 }
 
-/// At most `limit` messages accepted at `before` or earlier that wait after an attempt, and whose sender was not told yet.
-pub async fn late(db: &Db, before: i64, limit: u32) -> Result<Vec<QueueId>, Error> {
-    let sql = "SELECT m.id FROM queue_message m WHERE m.created <= ?1 AND m.sender <> '' AND (m.flags & ?2) = 0 \
-               AND EXISTS (SELECT 1 FROM queue_rcpt r WHERE r.queue_id = m.id AND r.state = ?3 AND r.attempts > 0) ORDER BY m.id LIMIT ?4";
-    let rows = db.query(sql, &[before.into(), crate::message::FLAG_WARNED.into(), State::Pending.code().into(), limit.into()]).await?;
-    Ok(rows.iter().filter_map(|row| QueueId::from_i64(row.int(0))).collect())
-}
-
 /// At most `limit` messages with all their recipients, oldest first, after `after`: page by page the whole queue.
 pub async fn list(db: &Db, after: Option<QueueId>, limit: u32) -> Result<Vec<Message>, Error> {
     let sql = format!(

@@ -166,17 +166,14 @@ async fn a_sender_is_told_once() {
         let id = step.id;
         db.commit(step).await.expect("queued");
         let to_report = async |now| queue::to_report(db, now, 9).await.expect("read");
-        let late = async |before| queue::late(db, before, 9).await.expect("read");
-        assert_eq!((to_report(NOW).await, late(NOW).await), (vec![], vec![]));
+        assert_eq!(to_report(NOW).await, []);
         db.commit(settle(id, 1, failed())).await.expect("failed");
         assert_eq!(to_report(NOW).await, [], "another is about to be tried");
         db.commit(vec![settle(id, 0, deferred(NOW + 60_000)), settle(id, 2, deferred(NOW + 90_000))]).await.expect("deferred");
         assert_eq!(to_report(NOW).await, [id]);
-        assert_eq!((late(NOW - 1).await, late(NOW).await), (vec![], vec![id]));
         let warning = Report { id, failed: vec![], warned: true };
         assert!(!db.commit(warning.clone()).await.expect("warned").removed);
         assert_eq!(queue::refused(&db.commit(warning).await.expect_err("warned before")), Some(Refused::Gone(id)));
-        assert_eq!(late(NOW).await, []);
         let bounce = |n| Report { id, failed: vec![n], warned: false };
         assert_eq!(queue::refused(&db.commit(bounce(0)).await.expect_err("it has not failed")), Some(Refused::Gone(id)));
         assert!(!db.commit(bounce(1)).await.expect("told").removed, "others wait");

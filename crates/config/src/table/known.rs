@@ -43,7 +43,9 @@ pub(super) fn parameters() -> impl Iterator<Item = Parameter> {
 /// True for a row that each transport has.
 pub(super) fn of_transport(name: &str) -> bool {
     let defaults_of_its_own = ["local_destination_concurrency_limit", "local_destination_recipient_limit"];
-    defaults_of_its_own.contains(&name) || PER_TRANSPORT.iter().any(|parameter| parameter.name == name)
+    // those that have an effect here stand in another table: `smtp_…` beside `error_…`
+    let twin = name.strip_prefix("smtp_").or_else(|| name.strip_prefix("lmtp_")).map(|rest| format!("error_{rest}"));
+    defaults_of_its_own.contains(&name) || PER_TRANSPORT.iter().any(|parameter| parameter.name == name || twin.as_deref() == Some(parameter.name))
 }
 
 #[rustfmt::skip]
@@ -125,7 +127,6 @@ const PARAMETERS: &[Parameter] = &[
     no("default_delivery_slot_discount", "50", ""),
     no("default_delivery_slot_loan", "3", ""),
     no("default_delivery_status_filter", "", ""),
-    no("default_destination_rate_delay", "0s", ""),
     no("default_extra_recipient_limit", "1000", ""),
     no("default_filter_nexthop", "", ""),
     no("default_minimum_delivery_slots", "3", ""),
@@ -430,7 +431,6 @@ const PARAMETERS: &[Parameter] = &[
     needless("process_id_directory", "pid", PATH),
     needless("process_name", "", BUILT),
     no("propagate_unmatched_extensions", "canonical, virtual", ""),
-    no("proxy_interfaces", "", ""),
     needless("proxy_read_maps", "$local_recipient_maps $mydestination $virtual_alias_maps $virtual_alias_domains $virtual_mailbox_maps $virtual_mailbox_domains $relay_recipient_maps $relay_domains $canonical_maps $sender_canonical_maps $recipient_canonical_maps $relocated_maps $transport_maps $mynetworks $smtpd_sender_login_maps $sender_bcc_maps $recipient_bcc_maps $smtp_generic_maps $lmtp_generic_maps $alias_maps $smtpd_client_restrictions $smtpd_helo_restrictions $smtpd_sender_restrictions $smtpd_relay_restrictions $smtpd_recipient_restrictions $address_verify_sender_dependent_default_transport_maps $address_verify_sender_dependent_relayhost_maps $address_verify_transport_maps $fallback_transport_maps $lmtp_discard_lhlo_keyword_address_maps $lmtp_pix_workaround_maps $lmtp_sasl_password_maps $lmtp_tls_policy_maps $mailbox_command_maps $mailbox_transport_maps $postscreen_discard_ehlo_keyword_address_maps $rbl_reply_maps $sender_dependent_default_transport_maps $sender_dependent_relayhost_maps $smtp_discard_ehlo_keyword_address_maps $smtp_pix_workaround_maps $smtp_sasl_password_maps $smtp_tls_policy_maps $smtpd_discard_ehlo_keyword_address_maps $smtpd_milter_maps $virtual_gid_maps $virtual_uid_maps $local_login_sender_maps $postscreen_reject_footer_maps $smtpd_reject_footer_maps $tls_server_sni_maps $tlsproxy_client_policy_maps $default_delivery_status_filter $lmtp_delivery_status_filter $lmtp_dns_reply_filter $lmtp_reply_filter $local_delivery_status_filter $pipe_delivery_status_filter $postscreen_command_filter $smtp_delivery_status_filter $smtp_dns_reply_filter $smtp_reply_filter $smtpd_command_filter $smtpd_dns_reply_filter $virtual_delivery_status_filter $body_checks $header_checks $lmtp_body_checks $lmtp_header_checks $lmtp_mime_header_checks $lmtp_nested_header_checks $milter_header_checks $mime_header_checks $nested_header_checks $smtp_body_checks $smtp_header_checks $smtp_mime_header_checks $smtp_nested_header_checks", BUILT),
     needless("proxy_write_maps", "$smtp_sasl_auth_cache_name $lmtp_sasl_auth_cache_name $address_verify_map $postscreen_cache_map", BUILT),
     needless("proxymap_service_name", "proxymap", SERVICE),
@@ -506,7 +506,6 @@ const PARAMETERS: &[Parameter] = &[
     no("smtp_dns_resolver_options", "", ""),
     no("smtp_dns_support_level", "", ""),
     restricts("smtp_enforce_tls", "no", &["no"]),
-    no("smtp_fallback_relay", "$fallback_relay", ""),
     no("smtp_generic_maps", "", ""),
     no("smtp_header_checks", "", ""),
     no("smtp_host_lookup", "dns", ""),
@@ -875,14 +874,7 @@ const PER_TRANSPORT: &[Parameter] = &[
     no("smtp_delivery_slot_cost", "$default_delivery_slot_cost", ""),
     no("smtp_delivery_slot_discount", "$default_delivery_slot_discount", ""),
     no("smtp_delivery_slot_loan", "$default_delivery_slot_loan", ""),
-    no("smtp_destination_concurrency_failed_cohort_limit", "$default_destination_concurrency_failed_cohort_limit", ""),
-    no("smtp_destination_concurrency_limit", "$default_destination_concurrency_limit", ""),
-    no("smtp_destination_concurrency_negative_feedback", "$default_destination_concurrency_negative_feedback", ""),
-    no("smtp_destination_concurrency_positive_feedback", "$default_destination_concurrency_positive_feedback", ""),
-    no("smtp_destination_rate_delay", "$default_destination_rate_delay", ""),
-    no("smtp_destination_recipient_limit", "$default_destination_recipient_limit", ""),
     no("smtp_extra_recipient_limit", "$default_extra_recipient_limit", ""),
-    no("smtp_initial_destination_concurrency", "$initial_destination_concurrency", ""),
     no("smtp_minimum_delivery_slots", "$default_minimum_delivery_slots", ""),
     no("smtp_recipient_limit", "$default_recipient_limit", ""),
     no("smtp_recipient_refill_delay", "$default_recipient_refill_delay", ""),

@@ -11,6 +11,7 @@
 
 mod compose;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use bodies::Sealed;
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use config::Config;
 use mail::{Address, ReversePath, header};
 use mda::{Delivery, Destination, Expanded, Plan, Recipient, Routes, expand};
-use queue::message::{FLAG_8BIT, FLAG_RETURN_HEADERS};
+use queue::message::{FLAG_8BIT, FLAG_RETURN_HEADERS, FLAG_WARNED};
 use queue::{Entry, Message, Notify, QueueId, Report, State};
 use store::Store;
 
@@ -83,30 +84,29 @@ impl Settings {
         }
     }
 
+    /// What was accepted at that time or before is late at `now`; `None`: nothing ever is.
+    pub(crate) fn late_before(&self, now: i64) -> Option<i64> {
+        let wait = i64::try_from(self.late.as_millis()).ok().filter(|wait| *wait > 0)?;
+        Some(now.saturating_sub(wait))
+    }
+
     /// An address of ours: as it is, or with `@$myorigin`.
     fn address(&self, text: &str) -> Option<Address> {
         Address::parse(text).ok().or_else(|| Address::new(text, &self.origin).ok())
     }
 }
 
-/// Reports all that is to be reported at `now` (milliseconds); what is late only if `late` is asked for, since that costs a look at every
-/// message. What cannot be reported now is left for the next call.
-pub(crate) async fn report<R: Routes>(store: &Store, routes: &R, settings: &crate::Settings, now: i64, late: bool) -> Result<(), mda::Error> {
+/// Reports all that failed and is to be reported at `now` (milliseconds), and those of `late` that are late. What cannot be reported now is left
+/// for the next call; of what is late, for the next deferral.
+pub(crate) async fn report<R: Routes>(store: &Store, routes: &R, settings: &crate::Settings, now: i64, late: &BTreeSet<QueueId>) -> Result<(), mda::Error> {
     let bouncer = Bouncer { store, routes, settings, now };
     loop {
         let ids = queue::to_report(store.db(), now, ROUND).await?;
-        let done = bouncer.each(&ids, Kind::Failed).await?;
-        if done == 0 {
+        if bouncer.each(&ids, Kind::Failed).await? == 0 {
             break;
         }
     }
-    let wait = i64::try_from(settings.bounce.late.as_millis()).unwrap_or(i64::MAX);
-    while late && wait > 0 {
-        let ids = queue::late(store.db(), now.saturating_sub(wait), ROUND).await?;
-        if bouncer.each(&ids, Kind::Late).await? == 0 {
-            break;
-        }
-    }
+    bouncer.each(late, Kind::Late).await?;
     Ok(())
 }
 
@@ -134,7 +134,7 @@ struct Bouncer<'a, R> {
 
 impl<R: Routes> Bouncer<'_, R> {
     /// How many of `ids` were reported. Only the last error is told, and only if nothing could be done.
-    async fn each(&self, ids: &[QueueId], kind: Kind) -> Result<usize, mda::Error> {
+    async fn each(&self, ids: impl IntoIterator<Item = &QueueId>, kind: Kind) -> Result<usize, mda::Error> {
         let (mut done, mut failed) = (0, None);
         for id in ids {
             match self.one(*id, kind).await {
@@ -153,6 +153,9 @@ impl<R: Routes> Bouncer<'_, R> {
 
     async fn one(&self, id: QueueId, kind: Kind) -> Result<(), mda::Error> {
         let Some(message) = queue::show(self.store.db(), id).await? else { return Ok(()) };
+        if kind == Kind::Late && !self.is_late(&message) {
+            return Ok(());
+        }
         let of_kind = |entry: &&Entry| match kind {
             Kind::Failed => entry.state == State::Failed,
             Kind::Late => entry.state == State::Pending && entry.attempts > 0,
@@ -184,6 +187,13 @@ impl<R: Routes> Bouncer<'_, R> {
             tracing::warn!("{id}: {error}; the sweeper will");
         }
         Ok(())
+    }
+
+    /// It waits after an attempt, for long enough, and its sender does not know.
+    fn is_late(&self, message: &Message) -> bool {
+        let waits = message.recipients.iter().any(|entry| entry.state == State::Pending && entry.attempts > 0);
+        let old = self.settings.bounce.late_before(self.now).is_some_and(|before| message.created <= before);
+        waits && old && !message.sender.is_empty() && message.flags & FLAG_WARNED == 0
     }
 
     /// Nobody is told of what nobody sent, unless postmaster wants to be.
