@@ -101,3 +101,21 @@ fn wrong_command_lines_end_as_postfix_ends_them() {
         assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (Some(code), "", err), "{name} {arguments:?}");
     }
 }
+
+#[test]
+fn a_flush_tries_even_what_counts_as_dead() {
+    let hosts = hosts();
+    for line in ["minimal_backoff_time = 1h", "maximal_backoff_time = 1h", "smtp_initial_destination_concurrency = 1"] {
+        hosts.near.set(line);
+    }
+    let near = Server::serve(&hosts.near, &[]);
+    send(near.address("smtp"), "user@near.test", &["user@far.test"], "first");
+    within(SOON, "a refused connection", || near.log().contains(": Connection refused)").then_some(()));
+    send(near.address("smtp"), "user@near.test", &["user@far.test"], "second");
+    within(SOON, "a host that is left alone", || near.log().contains("status=deferred (delivery temporarily suspended: connect to ").then_some(()));
+    let far = Server::serve(&hosts.far, &[]);
+    hosts.near.tool("postqueue", &["-f"], "").ok();
+    inbox(&far, "user@far.test", 2);
+    near.stop();
+    far.stop();
+}
