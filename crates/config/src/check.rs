@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::expand::{self, Names};
 use crate::level::Level;
+use crate::maps::TableError;
 use crate::problem::{Problem, Severity};
 use crate::raw::Raw;
 use crate::restrictions;
@@ -23,7 +24,7 @@ pub(crate) fn kind(kind: Kind, text: &str) -> Result<(), String> {
         Kind::Int(min, max) => value::integer(text, min, max).map(drop),
         Kind::Time(unit) => value::time(text, unit).map(drop),
         Kind::Size => value::size(text).map(drop),
-        Kind::List | Kind::Networks | Kind::Listen => value::list(text).map(drop),
+        Kind::List | Kind::Maps | Kind::Networks | Kind::Listen => value::list(text).map(drop),
         Kind::Choice(words) => one_of(text, words),
         Kind::Names(words) => value::list(text)?.iter().try_for_each(|name| one_of(name, words)),
         Kind::Level => Level::parse(text).map(drop).ok_or_else(|| format!("\"{text}\" is not a level such as 3.7")),
@@ -56,6 +57,16 @@ pub(crate) fn placed(raw: &Raw, name: &str, problem: Problem) -> Problem {
         Some(line) => problem.at(raw.source.file.clone(), line),
         None => problem,
     }
+}
+
+/// A table that can't be opened.
+pub(crate) fn unopened(raw: &Raw, name: &str, error: &TableError) -> Problem {
+    let fix = match error {
+        TableError::Open { .. } => "see that it is there and may be read",
+        TableError::Unsupported(_) => "the types of postconf -m can be read",
+        TableError::Syntax(..) => "",
+    };
+    placed(raw, name, Problem::new(Severity::Error, "table", name, error.to_string()).fix(fix))
 }
 
 pub(crate) fn unreadable(raw: &Raw, name: &str, file: &str, error: &str) -> Problem {
@@ -207,6 +218,11 @@ pub(crate) fn sense(config: &Config, raw: &Raw, problems: &mut Vec<Problem>) {
             add("relay_domains", Problem::new(Severity::Error, "two-classes", domain, text).fix("list it in one of them"));
         }
     }
+    let aliased = config.domains("virtual_alias_domains");
+    for domain in config.mydestination().names().filter(|domain| aliased.contains(domain)) {
+        let text = format!("{domain} is in mydestination and in virtual_alias_domains{}", also(raw, "mydestination"));
+        add("virtual_alias_domains", Problem::new(Severity::Error, "two-classes", domain, text).fix("list it in one of them"));
+    }
     if config.mydestination().names().next().is_some() {
         let text = "means aliases and accounts of the directory; system users are not supported yet";
         add("mydestination", Problem::new(Severity::Note, "system-users", "mydestination", text));
@@ -293,7 +309,8 @@ mod tests {
     use std::path::Path;
 
     fn findings(text: &str) -> Vec<String> {
-        let problems = match Config::new(Path::new("/c"), text, &Outside::nothing("mail.example.test")) {
+        let read = |path: &Path| if path == Path::new("/etc/aliases") { Ok("postmaster: root\n".to_owned()) } else { Err("no such file".to_owned()) };
+        let problems = match Config::new(Path::new("/c"), text, &Outside { read: &read, ..Outside::nothing("mail.example.test") }) {
             Ok(config) => config.problems().to_vec(),
             Err(problems) => problems,
         };
@@ -304,7 +321,7 @@ mod tests {
     /// A broken sample for each message.
     #[test]
     fn each_mistake_gets_its_message() {
-        let cases: [(&str, &[&str]); 28] = [
+        let cases: [(&str, &[&str]); 30] = [
             ("mydomain = d.test\nmyorigin=", &["error /c/main.cf, line 2: myorigin: bad string length 0 < 1: myorigin =; did the shell eat $mydomain? use single quotes: postconf -e 'myorigin = $mydomain'"]),
             ("relayhost =\nmyorigin = $relayhost", &["error /c/main.cf, line 2: myorigin: bad string length 0 < 1: myorigin ="]),
             ("mydestination = ,localhost.,localhost", &["warning /c/main.cf, line 1: mydestination: \",localhost.,localhost\" has a hole; did the shell eat $myhostname and $mydomain? use single quotes"]),
@@ -326,12 +343,14 @@ mod tests {
             ("mydestinations = a", &["warning /c/main.cf, line 1: mydestinations: unknown parameter, and nothing refers to it; did you mean mydestination?"]),
             ("mydomain = $myhostname\nmyhostname = $mydomain", &["error /c/main.cf, line 1: mydomain: unreasonable macro call nesting: \"myhostname\""]),
             ("biff = yes", &["note /c/main.cf, line 1: biff: has no effect here: nobody is told by comsat; IDLE tells at once"]),
-            ("alias_maps = hash:/etc/aliases", &["warning /c/main.cf, line 1: alias_maps: is not supported and has no effect; aliases live in the directory: posthouse alias add"]),
+            ("alias_maps = hash:/none", &["error /c/main.cf, line 1: alias_maps: open /none: no such file; see that it is there and may be read"]),
+            ("transport_maps = ldap:x", &["error /c/main.cf, line 1: transport_maps: unsupported dictionary type: ldap; the types of postconf -m can be read"]),
             ("smtpd_client_restrictions = reject_rbl_client zen.example", &["error /c/main.cf, line 1: smtpd_client_restrictions: restricts access or refuses mail, and is not supported; remove it if mail may pass without this restriction"]),
             ("header_checks =", &["note /c/main.cf, line 1: header_checks: is not supported; as written it would change nothing"]),
             ("smtpd_recipient_restrictions = check_policy_service x", &["error /c/main.cf, line 1: smtpd_recipient_restrictions: \"check_policy_service\" is not supported, and it may restrict access; remove it if mail may pass without this restriction"]),
             ("smtpd_recipient_restrictions = reject_unauth_destinaton", &["error /c/main.cf, line 1: smtpd_recipient_restrictions: \"reject_unauth_destinaton\" is not supported, and it may restrict access; did you mean reject_unauth_destination?"]),
             ("compatibility_level = 3.7\nsmtpd_relay_restrictions = permit_mynetworks", &["error /c/main.cf, line 2: smtpd_relay_restrictions: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, specify at least one working instance of: reject_unauth_destination, defer_unauth_destination, reject, defer; end the list with reject_unauth_destination"]),
+            ("mydestination = a.test\nvirtual_alias_domains = a.test", &["error /c/main.cf, line 2: a.test: a.test is in mydestination and in virtual_alias_domains (mydestination: line 1); list it in one of them"]),
             ("mydestination = a.test\nrelay_domains = a.test", &["error /c/main.cf, line 2: a.test: a.test is in mydestination and in relay_domains (mydestination: line 1); list it in one of them"]),
         ];
         for (text, want) in cases {

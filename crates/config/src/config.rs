@@ -4,6 +4,7 @@ use crate::check;
 use crate::domains::Domains;
 use crate::listen::{self, Ground, Listen};
 use crate::machine::Machine;
+use crate::maps::{Library, Maps, Table};
 use crate::networks::Networks;
 use crate::problem::{Problem, Severity};
 use crate::raw::Raw;
@@ -14,12 +15,13 @@ use crate::value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What lies outside of main.cf and is asked for while it is read.
 pub struct Outside<'a> {
     pub machine: Machine,
-    /// The text of a file that main.cf names (`myorigin = /etc/mailname`, `mydestination = /etc/domains`).
+    /// The text of a file that main.cf names (`myorigin = /etc/mailname`, `mydestination = /etc/domains`, tables).
     pub read: &'a dyn Fn(&Path) -> Result<String, String>,
     /// Addresses of a host name in `inet_interfaces` or `SERVICE_listen`.
     pub resolve: &'a dyn Fn(&str) -> Vec<IpAddr>,
@@ -44,19 +46,16 @@ pub struct Config {
     recipient_restrictions: Vec<Restriction>,
     listens: BTreeMap<&'static str, Vec<Listen>>,
     addresses: Vec<std::net::IpAddr>,
-    tables: Tables,
+    maps: BTreeMap<&'static str, Maps>,
+    lists: BTreeMap<&'static str, Domains>,
     problems: Vec<Problem>,
 }
 
-/// Rows of tables by parameter. Some hold passwords, so they are never printed.
-#[derive(Clone, Default)]
-struct Tables(BTreeMap<&'static str, Vec<crate::maps::Row>>);
+/// The table of accounts, as Postfix calls that of the system's users: whoever has mail here is in the directory.
+pub const ACCOUNTS: &str = "unix:passwd.byname";
 
-impl std::fmt::Debug for Tables {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("Tables(…)")
-    }
-}
+/// Lists of names beside `mydestination` and `relay_domains`; tables among them have names as keys.
+const NAME_LISTS: [&str; 2] = ["masquerade_exceptions", "virtual_alias_domains"];
 
 impl Config {
     /// Reads `text`, the main.cf of `directory`. The error holds every finding, those that are no errors too.
@@ -79,7 +78,8 @@ impl Config {
             recipient_restrictions: Vec::new(),
             listens: BTreeMap::new(),
             addresses: outside.machine.addresses.iter().map(|(address, _)| *address).collect(),
-            tables: Tables::default(),
+            maps: BTreeMap::new(),
+            lists: BTreeMap::new(),
             problems: Vec::new(),
         };
         config.fill(&raw, outside, &mut problems);
@@ -104,9 +104,25 @@ impl Config {
         &self.problems
     }
 
-    /// The rows of `transport_maps` or another table that is read, in the order in which they count.
-    pub fn table(&self, name: &str) -> &[crate::maps::Row] {
-        self.tables.0.get(name).map_or(&[], Vec::as_slice)
+    /// The tables of a parameter of kind [`Kind::Maps`].
+    pub fn maps(&self, name: &str) -> Maps {
+        debug_assert!(table::parameter(name).is_some_and(|parameter| parameter.kind == Kind::Maps), "{name} lists no tables");
+        self.maps.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Whether `local_recipient_maps` has the directory's accounts among its tables, as `unix:passwd.byname`.
+    pub fn accounts_are_recipients(&self) -> bool {
+        self.list("local_recipient_maps").iter().any(|spec| is_accounts(spec))
+    }
+
+    /// A list of names: `virtual_alias_domains`, `masquerade_exceptions`.
+    pub fn domains(&self, name: &str) -> Domains {
+        self.lists.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Whether `list` is in `parent_domain_matches_subdomains`: a domain stands for those below it.
+    pub fn matches_subdomains(&self, list: &str) -> bool {
+        self.list("parent_domain_matches_subdomains").iter().any(|name| name.eq_ignore_ascii_case(list))
     }
 
     /// The addresses of this machine.
@@ -261,24 +277,26 @@ impl Config {
 
     /// Reads what has a structure of its own.
     fn understand(&mut self, raw: &Raw, outside: &Outside<'_>, problems: &mut Vec<Problem>) {
-        for name in ["transport_maps", "smtp_sasl_password_maps"] {
-            match self.rows(name, outside, problems) {
-                Ok(rows) => drop(self.tables.0.insert(name, rows)),
-                Err(what) => problems.push(check::placed(raw, name, Problem::new(Severity::Error, "bad-value", name, what))),
-            }
-        }
+        let mut library = Library::new(outside.read);
+        self.open_tables(raw, &mut library, problems);
         let mut complain = |name: &str, what: String| {
             problems.push(check::placed(raw, name, Problem::new(Severity::Error, "bad-value", name, what)));
         };
-        match self.elements("mydestination", outside).and_then(|all| Domains::new(&all, false)) {
+        match self.read_domains("mydestination", &mut library) {
             Ok(domains) => self.mydestination = domains,
             Err(what) => complain("mydestination", what),
         }
-        match self.elements("relay_domains", outside).and_then(|all| Domains::new(&all, true)) {
+        match self.read_domains("relay_domains", &mut library) {
             Ok(domains) => self.relay_domains = domains,
             Err(what) => complain("relay_domains", what),
         }
-        match self.elements("mynetworks", outside).and_then(|all| Networks::parse(&all)) {
+        for name in NAME_LISTS {
+            match self.read_domains(name, &mut library) {
+                Ok(domains) => drop(self.lists.insert(name, domains)),
+                Err(what) => complain(name, what),
+            }
+        }
+        match self.elements("mynetworks", &library).and_then(|all| Networks::parse(&all, |spec| open(&mut library, spec))) {
             Ok(networks) => self.mynetworks = networks,
             Err(what) => complain("mynetworks", what),
         }
@@ -298,6 +316,32 @@ impl Config {
                 Err(what) => complain(&name, what),
             }
         }
+        problems.append(&mut library.problems);
+    }
+
+    /// Opens every table that a parameter names. One that only a default names need not be there.
+    fn open_tables(&mut self, raw: &Raw, library: &mut Library<'_>, problems: &mut Vec<Problem>) {
+        let aliases = self.list("alias_maps");
+        for parameter in table::parameters().filter(|parameter| parameter.support.is_read() && parameter.kind == Kind::Maps) {
+            let name = parameter.name;
+            let mut tables = Vec::new();
+            for spec in self.list(name).iter().filter(|spec| !is_accounts(spec)) {
+                // what is an alias file for alias_maps is one wherever it is named
+                let table = if aliases.contains(spec) { library.open_aliases(spec) } else { library.open(spec) };
+                match table {
+                    Ok(table) => tables.push(table),
+                    Err(_) if raw.set(name).is_none() => {}
+                    Err(error) => problems.push(check::unopened(raw, name, &error)),
+                }
+            }
+            self.maps.insert(name, Maps::new(tables));
+        }
+    }
+
+    fn read_domains(&self, name: &str, library: &mut Library<'_>) -> Result<Domains, String> {
+        let subdomains = self.matches_subdomains(name);
+        let all = self.elements(name, library)?;
+        Domains::new(&all, subdomains, |spec| open(library, spec))
     }
 
     fn read_listens(&self, service: &str, name: &str, outside: &Outside<'_>) -> Result<Vec<Listen>, String> {
@@ -316,27 +360,12 @@ impl Config {
         listen::parse(&self.list(name), &ground)
     }
 
-    /// The rows of the tables that a parameter names.
-    fn rows(&self, name: &str, outside: &Outside<'_>, problems: &mut Vec<Problem>) -> Result<Vec<crate::maps::Row>, String> {
-        use crate::maps::TEXT_TYPES;
-        let mut all = Vec::new();
-        for table in value::list(self.text(name))? {
-            let path = table.split_once(':').filter(|(kind, path)| TEXT_TYPES.contains(kind) && path.starts_with('/')).map(|(_, path)| path);
-            let path = path.ok_or_else(|| format!("{table:?} is no table that can be read: TYPE:/FILE is, of the types {}", TEXT_TYPES.join(", ")))?;
-            let text = (outside.read)(Path::new(path)).map_err(|error| format!("{path}: {error}"))?;
-            let (rows, found) = crate::maps::parse(path, &text);
-            all.extend(rows);
-            problems.extend(found);
-        }
-        Ok(all)
-    }
-
     /// The elements of a list, those of files it names in their place.
-    fn elements(&self, name: &str, outside: &Outside<'_>) -> Result<Vec<String>, String> {
+    fn elements(&self, name: &str, library: &Library<'_>) -> Result<Vec<String>, String> {
         let mut all = Vec::new();
         for element in value::list(self.text(name))? {
             if element.starts_with('/') {
-                let text = (outside.read)(Path::new(&element)).map_err(|error| format!("{element}: {error}"))?;
+                let text = library.text(Path::new(&element)).map_err(|error| format!("{element}: {error}"))?;
                 let lines = text.lines().filter(|line| !line.trim_ascii_start().starts_with('#'));
                 all.extend(value::list(&lines.collect::<Vec<_>>().join(" "))?);
             } else {
@@ -345,6 +374,14 @@ impl Config {
         }
         Ok(all)
     }
+}
+
+fn open(library: &mut Library<'_>, spec: &str) -> Result<Arc<Table>, String> {
+    library.open(spec).map_err(|error| error.to_string())
+}
+
+fn is_accounts(spec: &str) -> bool {
+    spec.strip_prefix("proxy:").unwrap_or(spec) == ACCOUNTS
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ impl Config {
             let problem = Problem::new(Severity::Error, "file", "main.cf", error).at(path.display().to_string(), 0);
             vec![problem.fix("run posthouse setup, or name another directory by -c")]
         })?;
-        let outside = Outside { machine: this_machine(), read: &read, resolve: &resolve };
+        let outside = Outside { machine: this_machine(), read: &read_table, resolve: &resolve };
         Config::new(directory, &text, &outside)
     }
 

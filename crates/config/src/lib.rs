@@ -29,5 +29,5 @@ pub mod source;
 pub mod table;
 pub mod value;
 
-pub use config::{Config, Outside};
+pub use config::{ACCOUNTS, Config, Outside};
 pub use problem::{Problem, Severity};

@@ -1,6 +1,8 @@
-//! `mynetworks`: which clients are trusted. `192.0.2.0/24`, `192.0.2.7`, `[2001:db8::]/32`, `!192.0.2.9`; the first match decides.
+//! `mynetworks`: which clients are trusted. `192.0.2.0/24`, `192.0.2.7`, `[2001:db8::]/32`, `!192.0.2.9`, `cidr:/FILE`; the first match decides.
 
+use crate::maps::Table;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// One element: a network, or with `!` all that is not in it from here on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,19 +13,38 @@ pub struct Network {
 }
 
 /// A list of networks in its order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Networks(Vec<Network>);
+#[derive(Clone, Debug, Default)]
+pub struct Networks(Vec<Element>);
+
+#[derive(Clone, Debug)]
+enum Element {
+    Network(Network),
+    /// The addresses that it has as keys; excluded by `!`.
+    Table(Arc<Table>, bool),
+}
 
 impl Networks {
-    /// Reads the elements; an address with bits beyond its prefix is refused, as in Postfix: it is mostly a slip.
-    pub fn parse<S: AsRef<str>>(elements: &[S]) -> Result<Networks, String> {
-        elements.iter().map(|element| Network::parse(element.as_ref())).collect::<Result<_, _>>().map(Networks)
+    /// Reads the elements; an address with bits beyond its prefix is refused, as in Postfix: it is mostly a slip. `open` opens those that are
+    /// tables (`type:name`).
+    pub fn parse<S: AsRef<str>>(elements: &[S], mut open: impl FnMut(&str) -> Result<Arc<Table>, String>) -> Result<Networks, String> {
+        let mut read = |element: &str| {
+            let name = element.strip_prefix('!').unwrap_or(element);
+            match crate::maps::split(name).filter(|(kind, _)| crate::maps::TYPES.contains(kind)) {
+                Some(_) => Ok(Element::Table(open(name)?, name.len() < element.len())),
+                _ => Network::parse(element).map(Element::Network),
+            }
+        };
+        elements.iter().map(|element| read(element.as_ref())).collect::<Result<_, _>>().map(Networks)
     }
 
     /// True if the first element that matches is not an excluding one. An IPv4 address in IPv6 form is taken as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.0.iter().find(|network| network.holds(address)).is_some_and(|network| !network.excluded)
+        let matched = self.0.iter().find_map(|element| match element {
+            Element::Network(network) => network.holds(address).then_some(!network.excluded),
+            Element::Table(table, excluded) => table.get(&address.to_string()).map(|_| !excluded),
+        });
+        matched.unwrap_or(false)
     }
 
     /// True if no client is trusted.
@@ -33,7 +54,11 @@ impl Networks {
 
     /// The elements that reach beyond private and loopback networks; `check` warns of them.
     pub fn public(&self) -> impl Iterator<Item = &Network> {
-        self.0.iter().filter(|network| !network.excluded && network.is_wide())
+        let networks = self.0.iter().filter_map(|element| match element {
+            Element::Network(network) => Some(network),
+            Element::Table(..) => None,
+        });
+        networks.filter(|network| !network.excluded && network.is_wide())
     }
 }
 
@@ -157,9 +182,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn none(spec: &str) -> Result<Arc<Table>, String> {
+        Err(format!("no {spec}"))
+    }
+
+    #[test]
+    fn tables_have_addresses() {
+        let open = |spec: &str| Table::open(spec, &|_| Ok("192.0.2.0/24 OK\n".to_owned())).map(|(table, _)| Arc::new(table)).map_err(|error| error.to_string());
+        let networks = Networks::parse(&["!inline:{192.0.2.7=x}", "cidr:/n", "::1", "fd00::"], open).unwrap();
+        for (address, inside) in [("192.0.2.7", false), ("192.0.2.8", true), ("192.0.3.1", false), ("::1", true), ("fd00::", true)] {
+            assert_eq!(networks.contains(address.parse().unwrap()), inside, "{address}");
+        }
+    }
+
     #[test]
     fn the_first_match_decides() {
-        let networks = Networks::parse(&["!192.0.2.9", "192.0.2.0/24", "127.0.0.1", "[2001:db8::]/32", "::1"]).unwrap();
+        let networks = Networks::parse(&["!192.0.2.9", "192.0.2.0/24", "127.0.0.1", "[2001:db8::]/32", "::1"], none).unwrap();
         for (address, inside) in [
             ("192.0.2.8", true),
             ("192.0.2.9", false),
@@ -174,22 +212,22 @@ mod tests {
             assert_eq!(networks.contains(address.parse().unwrap()), inside, "{address}");
         }
         assert!(!Networks::default().contains("127.0.0.1".parse().unwrap()));
-        assert!(Networks::parse(&["0.0.0.0/0"]).unwrap().contains("8.8.8.8".parse().unwrap()));
-        assert!(!Networks::parse(&["0.0.0.0/0"]).unwrap().contains("::1".parse().unwrap()));
+        assert!(Networks::parse(&["0.0.0.0/0"], none).unwrap().contains("8.8.8.8".parse().unwrap()));
+        assert!(!Networks::parse(&["0.0.0.0/0"], none).unwrap().contains("::1".parse().unwrap()));
     }
 
     #[test]
     fn slips_are_refused() {
         for bad in ["192.0.2.1/24", "192.0.2.0/33", "192.0.2.0/", "192.0.2.0/x", "[::1", "[::1]x", "host.example", "", "!", "[2001:db8::1]/32", "1.2.3"] {
-            assert!(Networks::parse(&[bad]).is_err(), "{bad}");
+            assert!(Networks::parse(&[bad], none).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn wide_networks_are_found() {
-        let networks = Networks::parse(&["127.0.0.0/8", "10.0.0.0/8", "192.168.0.0/16", "[fd00::]/64", "[fe80::]/10", "198.51.100.7", "[2001:db8::]/64"]).unwrap();
+        let networks = Networks::parse(&["127.0.0.0/8", "10.0.0.0/8", "192.168.0.0/16", "[fd00::]/64", "[fe80::]/10", "198.51.100.7", "[2001:db8::]/64"], none).unwrap();
         assert_eq!(networks.public().count(), 0);
-        let networks = Networks::parse(&["0.0.0.0/0", "198.51.100.0/24", "172.0.0.0/8", "[2001:db8::]/32", "!0.0.0.0/0"]).unwrap();
+        let networks = Networks::parse(&["0.0.0.0/0", "198.51.100.0/24", "172.0.0.0/8", "[2001:db8::]/32", "!0.0.0.0/0"], none).unwrap();
         let wide: Vec<_> = networks.public().map(|n| n.to_string()).collect();
         assert_eq!(wide, ["0.0.0.0/0", "198.51.100.0/24", "172.0.0.0/8", "[2001:db8::]/32"]);
     }

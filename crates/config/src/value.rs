@@ -66,13 +66,27 @@ pub fn list(text: &str) -> Result<Vec<String>, String> {
                 return Err(format!("\"{rest}\": after a closing brace a comma or blank must come"));
             }
         } else {
-            let end = rest.find(separator).unwrap_or(rest.len());
+            let end = token(rest, separator).ok_or_else(|| format!("\"{rest}\": a brace is never closed"))?;
             elements.push(rest[..end].to_owned());
             rest = &rest[end..];
         }
         rest = rest.trim_start_matches(separator);
     }
     Ok(elements)
+}
+
+/// Where a word ends; braces within keep it together: `inline:{ a = b, c = d }` is one.
+fn token(text: &str, separator: impl Fn(char) -> bool) -> Option<usize> {
+    let mut depth = 0usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            c if depth == 0 && separator(c) => return Some(at),
+            _ => {}
+        }
+    }
+    (depth == 0).then_some(text.len())
 }
 
 fn matching(text: &str) -> Option<usize> {

@@ -87,7 +87,7 @@ impl Address {
 
     /// The host an address literal names.
     pub fn literal(&self) -> Option<IpAddr> {
-        parse_literal(&self.domain)
+        literal(&self.domain)
     }
 
     /// The local part as it must be written: in quotes if it needs them.
@@ -161,7 +161,7 @@ impl std::str::FromStr for Address {
 pub fn canonical_domain(domain: &str) -> Result<String, BadAddress> {
     let mut lower = domain.to_ascii_lowercase();
     if lower.starts_with('[') {
-        return match parse_literal(&lower) {
+        return match literal(&lower) {
             Some(IpAddr::V4(ip)) => Ok(format!("[{ip}]")),
             Some(IpAddr::V6(ip)) => Ok(format!("[ipv6:{ip}]")),
             None => Err(BadAddress::Domain),
@@ -186,7 +186,8 @@ fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len()) && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
 }
 
-fn parse_literal(domain: &str) -> Option<IpAddr> {
+/// The host that `[192.0.2.1]` or `[ipv6:2001:db8::1]` names, lower case.
+pub fn literal(domain: &str) -> Option<IpAddr> {
     let inner = domain.strip_prefix('[')?.strip_suffix(']')?;
     match inner.strip_prefix("ipv6:") {
         Some(six) => six.parse::<Ipv6Addr>().ok().map(IpAddr::V6),

@@ -1,15 +1,11 @@
-//! From a recipient to where it ends up: aliases, each address once.
+//! From a recipient to the deliveries that it comes to; where addresses lead is `route`'s.
 
-use std::collections::{HashSet, VecDeque};
-
-use mail::{Address, MailboxName};
+use mail::{Address, MailboxName, Status};
 use queue::Notify;
+use route::{End, Route, Table, To};
 use store::AccountId;
 
-use crate::routes::{Routed, Routes};
-
-/// Addresses that one recipient may stand for: Postfix's `virtual_alias_expansion_limit`.
-pub const EXPANSION_LIMIT: usize = 1000;
+use crate::routes::Routes;
 
 /// A recipient as its sender named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +31,8 @@ pub struct Delivery {
     /// The recipient this came from.
     pub recipient: Recipient,
     pub to: Destination,
+    /// The owner of the list that it goes through: its sender instead of the message's.
+    pub owner: Option<Address>,
 }
 
 /// The end of an address's way.
@@ -62,136 +60,73 @@ impl Destination {
 pub enum Expanded {
     /// These, at least one.
     Deliveries(Vec<Delivery>),
-    /// The recipient itself is unknown here.
-    Unknown,
+    /// The recipient itself is unknown here, by this table.
+    Unknown(Table),
     /// The recipient itself cannot be told yet.
     Later(&'static str),
-    /// Its aliases lead back to themselves only, or to more than [`EXPANSION_LIMIT`] addresses.
+    /// A table says that it can't be.
+    Refused(Status, String),
+    /// Its aliases lead back to themselves only, or to too many addresses.
     Endless,
 }
 
-/// Follows a recipient's aliases. An address met twice counts once, so a circle ends; what is not known behind an
-/// alias goes to the queue by itself and does not stop the others.
+/// The deliveries for a recipient that comes in. What is not known behind an alias goes to the queue by itself and does not stop the others.
 pub async fn expand(routes: &impl Routes, recipient: &Recipient) -> Result<Expanded, db::Error> {
-    let mut ahead = VecDeque::from([recipient.address.clone()]);
-    let mut seen = HashSet::new();
-    let mut deliveries = Vec::new();
-    while let Some(address) = ahead.pop_front() {
-        if !seen.insert(address.folded()) {
-            continue;
-        }
-        if seen.len() + ahead.len() > EXPANSION_LIMIT {
-            return Ok(Expanded::Endless);
-        }
-        let first = seen.len() == 1;
-        let to = match routes.next(&address).await? {
-            Routed::Alias(targets) => {
-                ahead.extend(targets.into_iter().take(EXPANSION_LIMIT + 1));
-                continue;
-            }
-            Routed::Mailbox { account, address: own, detail } => {
+    Ok(expanded(recipient, routes.route(&recipient.address).await?))
+}
+
+/// The same for one that the queue has.
+pub async fn expand_again(routes: &impl Routes, recipient: &Recipient) -> Result<Expanded, db::Error> {
+    Ok(expanded(recipient, routes.route_again(&recipient.address).await?))
+}
+
+fn expanded(recipient: &Recipient, route: Route) -> Expanded {
+    let delivery = |end: End| {
+        let to = match end.to {
+            To::Mailbox { account, address, detail } => {
                 let mailbox = recipient.mailbox.clone().or_else(|| MailboxName::new(detail.as_deref()?).ok());
-                Destination::Mailbox { account, address: own, mailbox: mailbox.unwrap_or_else(MailboxName::inbox), via: address }
+                Destination::Mailbox { account, address, mailbox: mailbox.unwrap_or_else(MailboxName::inbox), via: end.address }
             }
-            Routed::Remote(hop) => Destination::Remote { address, hop },
-            Routed::Unknown if first => return Ok(Expanded::Unknown),
-            Routed::Later(why) if first => return Ok(Expanded::Later(why)),
-            Routed::Unknown | Routed::Later(_) => Destination::Later { address },
+            To::Remote { hop, .. } => Destination::Remote { address: end.address, hop },
+            To::Lost => Destination::Later { address: end.address },
         };
-        deliveries.push(Delivery { recipient: recipient.clone(), to });
+        Delivery { recipient: recipient.clone(), to, owner: end.owner }
+    };
+    match route {
+        Route::Ends(ends) => Expanded::Deliveries(ends.into_iter().map(delivery).collect()),
+        Route::Unknown(table) => Expanded::Unknown(table),
+        Route::Later(why) => Expanded::Later(why),
+        Route::Refused(status, text) => Expanded::Refused(status, text),
+        Route::Endless => Expanded::Endless,
     }
-    Ok(if deliveries.is_empty() { Expanded::Endless } else { Expanded::Deliveries(deliveries) })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
 
-    /// A directory: `a: b c` is an alias, `7` an account, `mx` a next hop, `?` later.
-    struct Table(HashMap<String, String>);
-
-    impl Table {
-        fn new(lines: &[(&str, &str)]) -> Table {
-            Table(lines.iter().map(|(name, to)| (format!("{name}@x"), to.to_string())).collect())
-        }
-    }
-
-    impl Routes for Table {
-        async fn next(&self, address: &Address) -> Result<Routed, db::Error> {
-            let Some(to) = self.0.get(&address.to_string()) else { return Ok(Routed::Unknown) };
-            Ok(match to.parse::<i64>() {
-                Ok(id) => Routed::Mailbox { account: AccountId::new(id), address: address.clone(), detail: (id > 9).then(|| "Work".into()) },
-                Err(_) if to == "?" => Routed::Later("not yet"),
-                Err(_) if to == "mx" => Routed::Remote("mx".into()),
-                Err(_) => Routed::Alias(to.split(' ').map(at_x).collect()),
-            })
-        }
-    }
-
-    fn at_x(name: &str) -> Address {
-        Address::parse(&format!("{name}@x")).expect("an address")
-    }
-
-    /// `name→destination` of each delivery.
-    async fn told(table: &Table, name: &str) -> String {
-        match expand(table, &Recipient::new(at_x(name))).await.expect("expanded") {
+    #[test]
+    fn ends_become_deliveries() {
+        let at = |text: &str| Address::parse(text).expect("an address");
+        let mailbox = |detail: Option<&str>| To::Mailbox { account: AccountId::new(7), address: at("a@x"), detail: detail.map(str::to_owned) };
+        let end = |to| End { address: at("a+Work@x"), to, owner: Some(at("owner@x")) };
+        let told = |recipient: &Recipient, to| match expanded(recipient, Route::Ends(vec![end(to)])) {
             Expanded::Deliveries(deliveries) => {
-                let one = |delivery: &Delivery| match &delivery.to {
-                    Destination::Mailbox { account, address, mailbox, .. } => format!("{}={account}/{mailbox}", address.local()),
-                    Destination::Later { address } => format!("{}=later", address.local()),
-                    Destination::Remote { address, hop } => format!("{}={hop}", address.local()),
-                };
-                deliveries.iter().map(one).collect::<Vec<_>>().join(" ")
+                assert_eq!(deliveries[0].owner, Some(at("owner@x")));
+                match &deliveries[0].to {
+                    Destination::Mailbox { account, address, mailbox, via } => format!("{account} {address} {mailbox} {via}"),
+                    Destination::Later { address } => format!("later {address}"),
+                    Destination::Remote { address, hop } => format!("{hop} {address}"),
+                }
             }
-            other => format!("{other:?}"),
-        }
-    }
-
-    #[tokio::test]
-    async fn addresses_are_followed() {
-        let table = Table::new(&[
-            ("alice", "1"),
-            ("bob", "2"),
-            ("work", "12"),
-            ("far", "mx"),
-            ("post", "?"),
-            ("all", "alice bob far"),
-            ("both", "all alice"),
-            ("self", "self alice"),
-            ("loop", "pool"),
-            ("pool", "loop"),
-            ("some", "nobody post alice"),
-        ]);
-        for (name, expected) in [
-            ("alice", "alice=1/INBOX"),
-            ("work", "work=12/Work"),
-            ("far", "far=mx"),
-            ("all", "alice=1/INBOX bob=2/INBOX far=mx"),
-            ("both", "alice=1/INBOX bob=2/INBOX far=mx"),
-            ("self", "alice=1/INBOX"),
-            ("loop", "Endless"),
-            ("nobody", "Unknown"),
-            ("post", "Later(\"not yet\")"),
-            ("some", "nobody=later post=later alice=1/INBOX"),
-        ] {
-            let mut got = told(&table, name).await;
-            if name == "both" {
-                let mut parts: Vec<&str> = got.split(' ').collect();
-                parts.sort_unstable();
-                got = parts.join(" ");
-            }
-            assert_eq!(got, expected, "{name}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_list_may_be_long_but_not_endless() {
-        let long = |n: usize| (0..n).map(|n| format!("u{n}")).collect::<Vec<_>>().join(" ");
-        let (fits, over) = (long(EXPANSION_LIMIT - 1), long(EXPANSION_LIMIT + 5));
-        let table = Table::new(&[("fits", &fits), ("over", &over)]);
-        assert_eq!(told(&table, "fits").await.split(' ').count(), EXPANSION_LIMIT - 1);
-        assert_eq!(told(&table, "over").await, "Endless");
+            other => panic!("{other:?}"),
+        };
+        let plain = Recipient::new(at("list@x"));
+        assert_eq!(told(&plain, mailbox(None)), "7 a@x INBOX a+Work@x");
+        assert_eq!(told(&plain, mailbox(Some("Work"))), "7 a@x Work a+Work@x");
+        let asked = Recipient { mailbox: MailboxName::new("Other").ok(), ..plain.clone() };
+        assert_eq!(told(&asked, mailbox(Some("Work"))), "7 a@x Other a+Work@x");
+        assert_eq!(told(&plain, To::Remote { hop: "mx".into(), class: route::Class::Rest }), "mx a+Work@x");
+        assert_eq!(told(&plain, To::Lost), "later a+Work@x");
     }
 }

@@ -17,7 +17,7 @@
 //! | the commit                         | everything is there or nothing; the sender may send it again if it heard no 250     |
 //! | a retry's commit                   | the mailbox has it and the queue's row is gone, or neither                          |
 //!
-//! Limits: [`Limits`], [`EXPANSION_LIMIT`], [`runner::CONCURRENCY`].
+//! Limits: [`Limits`], [`runner::CONCURRENCY`]; those of aliases are `route`'s.
 
 #![forbid(unsafe_code)]
 
@@ -31,9 +31,9 @@ pub mod status;
 
 use mail::Address;
 
-pub use expand::{Delivery, Destination, EXPANSION_LIMIT, Expanded, Recipient, expand};
+pub use expand::{Delivery, Destination, Expanded, Recipient, expand, expand_again};
 pub use plan::{How, Limits, Message, Plan, Receipt, Taken};
-pub use routes::{Routed, Routes};
+pub use routes::Routes;
 pub use runner::{Runner, Tried};
 
 /// Why a message was not taken. Nothing was changed, unless [`db::Error::Closed`] says that nobody knows.

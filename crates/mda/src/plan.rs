@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bodies::Sealed;
 use bytes::Bytes;
@@ -61,7 +62,8 @@ pub struct Message {
 /// A transaction that accepts one message. The only place that joins steps of the store and of the queue.
 pub struct Plan {
     deposits: Vec<Deposit>,
-    queued: Option<Enqueue>,
+    /// One for each sender: the message's own, and the owners of lists.
+    queued: Vec<Enqueue>,
     /// The queue's recipient that this plan is a further attempt on.
     settle: Option<Settle>,
     /// What this message tells its recipient of.
@@ -150,7 +152,7 @@ impl Plan {
 
     /// Deposits and queued recipients, for the log and for tests.
     pub fn counts(&self) -> (usize, usize) {
-        (self.deposits.len(), self.queued.as_ref().map_or(0, |queued| queued.recipients.len()))
+        (self.deposits.len(), self.queued.iter().map(|queued| queued.recipients.len()).sum())
     }
 
     /// Commits it. When this returns `Ok` the message is durable and may be acknowledged. Runs to its end even if the
@@ -186,22 +188,19 @@ impl Again {
     /// Makes the steps. Each that names the body gets a name of its own for it.
     async fn plan(self) -> Result<Plan, Error> {
         let (here, elsewhere): (Vec<Delivery>, Vec<Delivery>) = self.to.iter().cloned().partition(is_mailbox);
-        let owners = here.len() + usize::from(!elsewhere.is_empty());
+        let by_sender = by_sender(elsewhere);
         let mut bodies = vec![self.message.body.clone()];
-        bodies.extend(self.message.body.others(owners.saturating_sub(1)).await?);
+        bodies.extend(self.message.body.others((here.len() + by_sender.len()).saturating_sub(1)).await?);
         let deposits = here.iter().zip(&bodies).filter_map(|(delivery, body)| self.deposit(delivery, body)).collect::<Result<Vec<_>, _>>()?;
-        let queued = match (elsewhere.is_empty(), bodies.last()) {
-            (false, Some(body)) => Some(self.enqueue(&elsewhere, body)),
-            _ => None,
-        };
-        let to = [here, elsewhere].concat();
+        let queued = by_sender.iter().zip(bodies.iter().skip(here.len())).map(|(group, body)| self.enqueue(group, body)).collect();
+        let to = std::iter::once(here).chain(by_sender).flatten().collect();
         Ok(Plan { deposits, queued, settle: self.settle.clone(), report: self.report.clone(), bodies, again: Again { to, ..self } })
     }
 
     /// `None` for a delivery that is no deposit.
     fn deposit(&self, delivery: &Delivery, body: &Sealed) -> Option<Result<Deposit, Error>> {
         let Destination::Mailbox { account, address, mailbox, .. } = &delivery.to else { return None };
-        let lines = prefix::lines(&self.message.sender, &delivery.recipient.address, address);
+        let lines = prefix::lines(&self.sender(delivery), &delivery.recipient.address, address);
         let body = match body.with_prefix(&lines) {
             Ok(body) => body,
             Err(error) => return Some(Err(error.into())),
@@ -230,10 +229,23 @@ impl Again {
                 reply,
             }
         };
-        let Message { id, sender, arrived, flags, envid, account, origin, .. } = &self.message;
+        let Message { id, arrived, flags, envid, account, origin, .. } = &self.message;
         let recipients = elsewhere.iter().map(recipient).collect();
-        let enqueue = Enqueue::new(*id, sender.clone(), body.clone(), recipients, *arrived, &self.limits.backoff);
-        Enqueue { flags: *flags, envid: envid.clone(), account: account.map(AccountId::get), origin: origin.clone(), ..enqueue }
+        let sender = elsewhere.first().map_or_else(|| self.message.sender.clone(), |delivery| self.sender(delivery));
+        // what goes to a list's members is a message of its own (RFC 5321 §3.9.2)
+        let own = elsewhere.first().is_some_and(|delivery| delivery.owner.is_some());
+        let id = if own { QueueId::generate(SystemTime::now()) } else { *id };
+        let envid = envid.as_ref().filter(|_| !own);
+        let enqueue = Enqueue::new(id, sender, body.clone(), recipients, *arrived, &self.limits.backoff);
+        Enqueue { flags: *flags, envid: envid.cloned(), account: account.map(AccountId::get), origin: origin.clone(), ..enqueue }
+    }
+
+    /// Who sends what goes there. A message that must not be answered stays one.
+    fn sender(&self, delivery: &Delivery) -> ReversePath {
+        match (&delivery.owner, &self.message.sender) {
+            (Some(owner), ReversePath::Address(_)) => ReversePath::Address(owner.clone()),
+            (_, sender) => sender.clone(),
+        }
     }
 
     /// What to do instead of what the store refused. Ends: a plan without deposits is not refused by the store.
@@ -331,6 +343,18 @@ fn delivered_before(bytes: &[u8]) -> HashSet<Address> {
 
 fn is_mailbox(delivery: &Delivery) -> bool {
     matches!(delivery.to, Destination::Mailbox { .. })
+}
+
+/// What goes to the queue: a group for each owner of a list, and one for all others.
+fn by_sender(elsewhere: Vec<Delivery>) -> Vec<Vec<Delivery>> {
+    let mut groups: Vec<Vec<Delivery>> = Vec::new();
+    for delivery in elsewhere {
+        match groups.iter_mut().find(|group| group.first().is_some_and(|first| first.owner == delivery.owner)) {
+            Some(group) => group.push(delivery),
+            None => groups.push(vec![delivery]),
+        }
+    }
+    groups
 }
 
 /// A deposit becomes an entry of the queue.

@@ -1,47 +1,37 @@
-//! What is asked of `route`: where an address leads, one step at a time. A trait, so that deliveries can be tested with
-//! a table of addresses.
+//! What is asked of `route`: where an address leads in the end. A trait, so that deliveries can be tested with a table of addresses, and so that
+//! a server that read its configuration anew answers by it.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use mail::Address;
-use store::AccountId;
-
-/// One step on the way of an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Routed {
-    /// It is a mailbox here. `address` is the account's own, `detail` what followed the delimiter.
-    Mailbox { account: AccountId, address: Address, detail: Option<String> },
-    /// It stands for these.
-    Alias(Vec<Address>),
-    /// It leaves this machine by this next hop (empty: that of its domain).
-    Remote(String),
-    /// It is ours and cannot be told yet, e.g. `postmaster` before there is an account.
-    Later(&'static str),
-    /// It is ours and nobody has it.
-    Unknown,
-}
+use route::Route;
 
 /// Tells where addresses lead.
 pub trait Routes: Send + Sync + 'static {
-    /// The next step of `address`. An error is temporary: a table or the directory cannot be read.
-    fn next(&self, address: &Address) -> impl Future<Output = Result<Routed, db::Error>> + Send;
+    /// The ends of a recipient that comes in. An error is temporary: the directory cannot be read.
+    fn route(&self, address: &Address) -> impl Future<Output = Result<Route, db::Error>> + Send;
+
+    /// The same of one that was accepted before: nothing is rewritten twice.
+    fn route_again(&self, address: &Address) -> impl Future<Output = Result<Route, db::Error>> + Send;
 }
 
 impl<R: Routes> Routes for Arc<R> {
-    async fn next(&self, address: &Address) -> Result<Routed, db::Error> {
-        R::next(self, address).await
+    async fn route(&self, address: &Address) -> Result<Route, db::Error> {
+        R::route(self, address).await
+    }
+
+    async fn route_again(&self, address: &Address) -> Result<Route, db::Error> {
+        R::route_again(self, address).await
     }
 }
 
 impl Routes for route::Router {
-    async fn next(&self, address: &Address) -> Result<Routed, db::Error> {
-        Ok(match route::Router::next(self, address).await? {
-            route::Next::Mailbox { account, address, detail } => Routed::Mailbox { account, address, detail },
-            route::Next::Alias(targets) => Routed::Alias(targets),
-            route::Next::Remote { hop, .. } => Routed::Remote(hop),
-            route::Next::Later(why) => Routed::Later(why),
-            route::Next::Unknown(_) => Routed::Unknown,
-        })
+    async fn route(&self, address: &Address) -> Result<Route, db::Error> {
+        route::Router::route(self, address).await
+    }
+
+    async fn route_again(&self, address: &Address) -> Result<Route, db::Error> {
+        route::Router::route_again(self, address).await
     }
 }

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::plan::{Limits, Message, Plan};
 use crate::status::{LOOP, NO_SUCH_USER, NOT_YET, Verdict, of_error};
-use crate::{Error, Expanded, Recipient, Routes, expand, log};
+use crate::{Error, Expanded, Recipient, Routes, expand_again, log};
 
 /// Recipients tried at once: enough to fill a group commit, few enough that their bodies fit in memory.
 pub const CONCURRENCY: usize = 32;
@@ -190,9 +190,11 @@ impl<R: Routes> Runner<R> {
         let unknown = |text: &str| Ok(Err(Verdict::Failed(NO_SUCH_USER, text.into())));
         let Ok(address) = Address::parse(&entry.address) else { return unknown("address cannot be read") };
         let recipient = Recipient { address, orcpt: entry.orcpt.clone(), notify: entry.notify, mailbox: None };
-        let mut deliveries = match expand(&self.routes, &recipient).await? {
+        let mut deliveries = match expand_again(&self.routes, &recipient).await? {
             Expanded::Deliveries(deliveries) => deliveries,
-            Expanded::Unknown => return unknown("user unknown"),
+            Expanded::Unknown(_) => return unknown("user unknown"),
+            Expanded::Refused(status, text) if status.is_permanent() => return Ok(Err(Verdict::Failed(status, text))),
+            Expanded::Refused(status, text) => return Ok(Err(Verdict::Deferred(status, text))),
             Expanded::Endless => return Ok(Err(Verdict::Failed(LOOP, "alias loop, or too many addresses".into()))),
             Expanded::Later(why) => return Ok(Err(Verdict::Deferred(NOT_YET, why.into()))),
         };

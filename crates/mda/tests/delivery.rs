@@ -9,8 +9,9 @@ use std::time::SystemTime;
 use bodies::{Bodies, MailLocation, Settings};
 use mail::mime::Structure;
 use mail::{Address, MailboxName, ReversePath, Status, header};
-use mda::{Error, Expanded, How, Limits, Message, Plan, Receipt, Recipient, Routed, Routes, Runner, Tried, expand};
+use mda::{Error, Expanded, How, Limits, Message, Plan, Receipt, Recipient, Routes, Runner, Tried, expand};
 use queue::{Manage, QueueId, State, Wish};
+use route::{Alias, Applied, Class, Next, Route, Steps, Table, follow};
 use store::{AccountId, Refused, Store, check, settle};
 
 const NOW: i64 = 1_795_486_185_000;
@@ -28,28 +29,38 @@ struct World {
 
 /// Where addresses lead, for the runner and the tests; changed while they run.
 #[derive(Clone, Default)]
-struct Directory(Arc<Mutex<HashMap<String, Routed>>>);
+struct Directory(Arc<Mutex<HashMap<String, Next>>>);
 
 impl Directory {
-    fn set(&self, address: &str, routed: Routed) {
+    fn set(&self, address: &str, routed: Next) {
         self.0.lock().unwrap().insert(address.into(), routed);
     }
 
     fn alias(&self, address: &str, targets: &[&str]) {
-        self.set(address, Routed::Alias(targets.iter().map(|target| at(target)).collect()));
+        self.set(address, Next::Alias(Alias { targets: targets.iter().map(|target| at(target)).collect(), ..Alias::default() }));
+    }
+}
+
+impl Steps for Directory {
+    async fn step(&self, address: &Address, _applied: Applied) -> Result<Next, db::Error> {
+        let (base, detail) = address.split_delimiter("+");
+        let found = self.0.lock().unwrap().get(&base.folded().to_string()).cloned();
+        Ok(match found {
+            Some(Next::Mailbox { account, address, .. }) => Next::Mailbox { account, address, detail },
+            Some(other) => other,
+            None if address.domain() == "example.test" => Next::Unknown(Table::VirtualMailbox),
+            None => Next::Remote { hop: String::new(), class: Class::Rest },
+        })
     }
 }
 
 impl Routes for Directory {
-    async fn next(&self, address: &Address) -> Result<Routed, db::Error> {
-        let (base, detail) = address.split_delimiter("+");
-        let found = self.0.lock().unwrap().get(&base.folded().to_string()).cloned();
-        Ok(match found {
-            Some(Routed::Mailbox { account, address, .. }) => Routed::Mailbox { account, address, detail },
-            Some(other) => other,
-            None if address.domain() == "example.test" => Routed::Unknown,
-            None => Routed::Remote(String::new()),
-        })
+    async fn route(&self, address: &Address) -> Result<Route, db::Error> {
+        follow(self, address, Applied::default(), route::Limits::default()).await
+    }
+
+    async fn route_again(&self, address: &Address) -> Result<Route, db::Error> {
+        follow(self, address, Applied::ALL, route::Limits::default()).await
     }
 }
 
@@ -159,7 +170,7 @@ where
         let (mut ids, routes) = (Vec::new(), Directory::default());
         for name in ["alice@example.test", "bob@example.test"] {
             let account = store.add_account(&at(name), "{PLAIN}x", None).await.unwrap();
-            routes.set(name, Routed::Mailbox { account, address: at(name), detail: None });
+            routes.set(name, Next::Mailbox { account, address: at(name), detail: None });
             ids.push(account);
         }
         let world = World { store: store.clone(), alice: ids[0], bob: ids[1], spool, directory: routes, engine: fresh.engine };
@@ -293,7 +304,7 @@ async fn what_cannot_be_delivered_fails_in_the_end_and_stays_visible() {
         world.send(MAIL, &["list@example.test"]).await;
         assert_eq!(world.read(world.bob, "INBOX").await.len(), 1);
         assert_eq!(world.try_all(NOW).await, [Tried::Failed(Status(5, 1, 1))]);
-        world.directory.set("root@example.test", Routed::Later("no account yet"));
+        world.directory.set("root@example.test", Next::Later("no account yet"));
         world.directory.alias("list@example.test", &["root@example.test"]);
         world.send(MAIL, &["list@example.test"]).await;
         assert_eq!(world.try_all(NOW).await, [Tried::Deferred(Status(4, 3, 0))]);
@@ -322,7 +333,7 @@ async fn many_recipients_go_through_the_queue_and_the_runner() {
         let mut accounts = Vec::new();
         for name in &names {
             let account = world.store.add_account(&at(name), "{PLAIN}x", None).await.unwrap();
-            world.directory.set(name, Routed::Mailbox { account, address: at(name), detail: None });
+            world.directory.set(name, Next::Mailbox { account, address: at(name), detail: None });
             accounts.push(account);
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -381,7 +392,7 @@ async fn a_recipient_held_meanwhile_is_not_delivered() {
 #[tokio::test]
 async fn an_alias_in_the_queue_is_split() {
     on_every_engine(|world| async move {
-        world.directory.set("team@example.test", Routed::Later("not yet"));
+        world.directory.set("team@example.test", Next::Later("not yet"));
         world.directory.alias("list@example.test", &["team@example.test", "bob@example.test"]);
         world.send(MAIL, &["list@example.test"]).await;
         world.store.set_quota(world.alice, Some(10), None).await.unwrap();
@@ -447,7 +458,7 @@ async fn the_directory_of_the_store_leads_the_way() {
         assert_eq!((world.read(world.alice, "work").await.len(), world.read(world.alice, "INBOX").await.len(), world.read(world.bob, "INBOX").await.len()), (1, 1, 1));
         let queued = world.queued().await;
         assert_eq!(queued[0].recipients[0].route, queue::Route::Remote("[smart]".into()));
-        assert_eq!(expand(&router, &Recipient::new(at("nobody@example.test"))).await.unwrap(), Expanded::Unknown);
+        assert_eq!(expand(&router, &Recipient::new(at("nobody@example.test"))).await.unwrap(), Expanded::Unknown(Table::VirtualMailbox));
 
         world.store.set_quota(world.bob, Some(1), None).await.unwrap();
         let plan = Plan::for_message(world.message(MAIL).await, deliveries("bob@example.test").await, NOW, Limits::default()).await.unwrap();

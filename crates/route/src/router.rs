@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use mail::Address;
+use mail::{Address, Status};
 use store::directory::Lookup;
 use store::{Account, AccountId, Store};
 
-use crate::explain::Trace;
-use crate::settings::Settings;
+use crate::explain::{Step, Trace};
+use crate::follow::{Applied, End, Route, Steps, To, follow_told};
+use crate::rewrite::Place;
+use crate::settings::{LocalRecipients, Settings};
 
 /// Hosted domains looked through for a name of the local class: a name in `mydestination` is for one machine's users; who
 /// hosts more domains than this writes addresses with their domain.
@@ -19,8 +21,10 @@ pub const LOCAL_DOMAINS_LIMIT: usize = 100;
 pub enum Class {
     /// `posthouse domain add`
     Hosted,
-    /// `mydestination`
+    /// `mydestination`, and the addresses of this machine.
     Local,
+    /// `virtual_alias_domains`
+    Alias,
     /// `relay_domains`
     Relay,
     /// Another's.
@@ -33,6 +37,7 @@ impl Class {
         match self {
             Class::Hosted => "hosted",
             Class::Local => "local",
+            Class::Alias => "alias",
             Class::Relay => "relay",
             Class::Rest => "remote",
         }
@@ -48,13 +53,17 @@ impl Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
     VirtualMailbox,
+    VirtualAlias,
     LocalRecipient,
+    RelayRecipient,
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Table::VirtualMailbox => "virtual mailbox table",
+            Table::VirtualAlias => "virtual alias table",
+            Table::RelayRecipient => "relay recipient table",
             Table::LocalRecipient => "local recipient table",
         })
     }
@@ -65,14 +74,36 @@ impl fmt::Display for Table {
 pub enum Next {
     /// A mailbox here. `address` is the account's own, `detail` what followed the delimiter.
     Mailbox { account: AccountId, address: Address, detail: Option<String> },
-    /// It stands for these.
-    Alias(Vec<Address>),
+    /// It stands for others.
+    Alias(Alias),
     /// It leaves this machine by this next hop (empty: the MX of its domain). `class` is [`Class::Relay`] or [`Class::Rest`].
     Remote { hop: String, class: Class },
     /// Ours, but it can't be told yet where it goes.
     Later(&'static str),
     /// Ours, and nobody has it.
     Unknown(Table),
+    /// Nobody has it, but `local_recipient_maps` says to take it in.
+    Missing,
+    /// A table says that it can't be, or says nothing that can be understood.
+    Refused(Status, String),
+}
+
+/// What an address stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alias {
+    pub targets: Vec<Address>,
+    /// `\user` of aliases(5): no table is asked for them any more.
+    pub users: Vec<Address>,
+    /// Who sends what goes on from here.
+    pub owner: Option<Address>,
+    /// Tables that are not asked again for a target that is the address itself.
+    pub own: Applied,
+}
+
+impl Alias {
+    fn of(targets: Vec<Address>) -> Alias {
+        Alias { targets, ..Alias::default() }
+    }
 }
 
 /// Why postmaster's mail waits.
@@ -98,18 +129,62 @@ impl Router {
 
     /// The class of the domain of `address`.
     pub async fn class(&self, address: &Address) -> Result<Class, db::Error> {
-        self.class_told(address, &mut Trace::default()).await
+        self.class_told(address, &Trace::default()).await
     }
 
-    /// One step. An error means that the directory can't be asked now.
-    pub async fn next(&self, address: &Address) -> Result<Next, db::Error> {
-        self.next_told(address, &mut Trace::default()).await
+    /// Follows the recipient of a message that comes in: rewritten, its aliases followed to their ends.
+    pub async fn route(&self, address: &Address) -> Result<Route, db::Error> {
+        self.route_told(address, &Trace::default()).await
     }
 
-    pub(crate) async fn next_told(&self, address: &Address, trace: &mut Trace) -> Result<Next, db::Error> {
+    /// The same of one that was accepted before: whose it is and who has the name, by the tables of this moment that are not rewriting's.
+    pub async fn route_again(&self, address: &Address) -> Result<Route, db::Error> {
+        self.follow(address, Applied::ALL, &Trace::default()).await
+    }
+
+    /// [`Router::route`] with every step told.
+    pub async fn explain(&self, address: &Address) -> Result<(Route, Vec<Step>), db::Error> {
+        let trace = Trace::on();
+        let route = self.route_told(address, &trace).await?;
+        Ok((route, trace.into_steps()))
+    }
+
+    async fn route_told(&self, address: &Address, trace: &Trace) -> Result<Route, db::Error> {
+        let start = self.settings.rewrite_told(address, Place::EnvelopeRecipient, trace);
+        let route = self.follow(&start, Applied::default(), trace).await?;
+        // `postmaster: root` of a machine without a root here must not lose what RFC 5321 §4.5.1 says is read
+        let nobody = matches!(&route, Route::Ends(ends) if ends.iter().all(|end| end.to == To::Lost));
+        if !nobody || !is_role(&start) {
+            return Ok(route);
+        }
+        Ok(match self.postmaster(&start, trace).await? {
+            Next::Mailbox { account, address, detail } => Route::Ends(vec![End { address: start, to: To::Mailbox { account, address, detail }, owner: None }]),
+            Next::Alias(alias) => match alias.targets.first() {
+                Some(named) => self.follow(named, Applied::default(), trace).await?,
+                None => route,
+            },
+            Next::Later(why) => Route::Later(why),
+            _ => route,
+        })
+    }
+
+    async fn follow(&self, address: &Address, applied: Applied, trace: &Trace) -> Result<Route, db::Error> {
+        follow_told(&Way { router: self, trace }, address, applied, self.settings.limits, trace).await
+    }
+
+    async fn step(&self, address: &Address, applied: Applied, trace: &Trace) -> Result<Next, db::Error> {
+        if !applied.virtual_aliases
+            && let Some(next) = self.virtual_alias(address, trace)
+        {
+            return Ok(next);
+        }
         match self.class_told(address, trace).await? {
             Class::Hosted => self.hosted(address, trace).await,
-            Class::Local => self.local(address, trace).await,
+            Class::Local => self.local(address, applied, trace).await,
+            Class::Alias => Ok(unknown(address, Table::VirtualAlias, "virtual_alias_maps has it not".to_owned(), trace)),
+            Class::Relay if !self.settings.relay_recipients.is_empty() && self.settings.find(&self.settings.relay_recipients, address).is_none() => {
+                Ok(unknown(address, Table::RelayRecipient, "relay_recipient_maps has it not".to_owned(), trace))
+            }
             class @ (Class::Relay | Class::Rest) => {
                 let hop = self.settings.hop(address);
                 trace.tell("remote", address, || match hop.is_empty() {
@@ -121,25 +196,49 @@ impl Router {
         }
     }
 
-    async fn class_told(&self, address: &Address, trace: &mut Trace) -> Result<Class, db::Error> {
+    /// What virtual_alias_maps has for an address of any class.
+    fn virtual_alias(&self, address: &Address, trace: &Trace) -> Option<Next> {
+        let settings = &self.settings;
+        let found = settings.find(&settings.virtual_aliases, address)?;
+        let told = settings.addresses(&found, address, settings.propagates.virtual_alias).map_err(|what| what.to_string());
+        let targets = told.and_then(|targets| match targets.iter().find(|target| target.to_string().len() > settings.limits.length) {
+            Some(_) => Err(format!("an address has more than {} octets", settings.limits.length)),
+            None => Ok(targets),
+        });
+        Some(match targets {
+            Ok(targets) => {
+                trace.tell("virtual", address, || (list(&targets), "virtual_alias_maps has it".to_owned()));
+                Next::Alias(Alias { own: Applied { virtual_aliases: true, aliases: false }, ..Alias::of(targets) })
+            }
+            Err(what) => {
+                tracing::warn!("virtual_alias_maps has \"{}\" for {address}: {what}", found.value);
+                trace.tell("refused", address, || ("4.6.0 Alias expansion error".to_owned(), what));
+                Next::Refused(Status(4, 6, 0), "Alias expansion error".to_owned())
+            }
+        })
+    }
+
+    async fn class_told(&self, address: &Address, trace: &Trace) -> Result<Class, db::Error> {
         let domain = address.domain();
         let own_postmaster = domain == self.settings.hostname && is_role(address);
         let (class, because) = if self.store.is_hosted(domain).await? {
             (Class::Hosted, "a hosted domain of the directory")
-        } else if self.settings.local.contains(domain) {
-            (Class::Local, "mydestination lists it")
+        } else if self.settings.is_local(domain) {
+            (Class::Local, "mydestination lists it, or it is this machine's address")
         } else if own_postmaster {
             (Class::Local, "it is $myhostname, which has a postmaster always (RFC 5321 §4.5.1)")
+        } else if self.settings.aliased.contains(domain) {
+            (Class::Alias, "virtual_alias_domains lists it")
         } else if self.settings.relay.contains(domain) {
             (Class::Relay, "relay_domains lists it")
         } else {
-            (Class::Rest, "it is neither hosted nor in mydestination nor in relay_domains")
+            (Class::Rest, "it is neither hosted nor in mydestination, virtual_alias_domains or relay_domains")
         };
         trace.tell("class", address, || (class.as_str().to_owned(), format!("{domain}: {because}")));
         Ok(class)
     }
 
-    async fn hosted(&self, address: &Address, trace: &mut Trace) -> Result<Next, db::Error> {
+    async fn hosted(&self, address: &Address, trace: &Trace) -> Result<Next, db::Error> {
         if let Some(next) = self.named(address, true, trace).await? {
             return Ok(next);
         }
@@ -148,14 +247,36 @@ impl Router {
         }
         if let Lookup::Alias(targets) = self.store.catch_all(address.domain()).await? {
             trace.tell("catch-all", address, || (list(&targets), format!("alias @{}", address.domain())));
-            return Ok(Next::Alias(targets));
+            return Ok(Next::Alias(Alias::of(targets)));
         }
         Ok(unknown(address, Table::VirtualMailbox, "no account, alias or catch-all has it".to_owned(), trace))
     }
 
-    /// A name of this machine: the address of that name in the domain of `myorigin`, of `mydomain`, or in the one hosted
-    /// domain that has it.
-    async fn local(&self, address: &Address, trace: &mut Trace) -> Result<Next, db::Error> {
+    /// A name of this machine: an alias of `alias_maps`, else somebody of the directory, as `local_recipient_maps` lets it.
+    async fn local(&self, address: &Address, applied: Applied, trace: &Trace) -> Result<Next, db::Error> {
+        if !applied.aliases
+            && let Some(next) = self.alias(address, trace).await
+        {
+            return Ok(next);
+        }
+        let listed = match &self.settings.local_recipients {
+            LocalRecipients::Directory => false,
+            LocalRecipients::All => true,
+            LocalRecipients::Listed(maps, accounts) => match self.settings.find(maps, address) {
+                Some(_) => true,
+                None if *accounts || applied == Applied::ALL || is_role(address) => false,
+                None => return Ok(unknown(address, Table::LocalRecipient, "local_recipient_maps has it not".to_owned(), trace)),
+            },
+        };
+        match self.named_here(address, trace).await? {
+            // what was taken in because a table says so is told to its sender later, by the queue
+            Next::Unknown(_) if listed && applied != Applied::ALL => Ok(Next::Missing),
+            next => Ok(next),
+        }
+    }
+
+    /// The address of that name in the domain of `myorigin`, of `mydomain`, or in the one hosted domain that has it.
+    async fn named_here(&self, address: &Address, trace: &Trace) -> Result<Next, db::Error> {
         let home = [&self.settings.origin, &self.settings.domain];
         for (at, domain) in home.iter().enumerate() {
             if at > 0 && domain == &home[0] {
@@ -187,7 +308,7 @@ impl Router {
     }
 
     /// The account or alias of `address`, with its detail or without.
-    async fn named(&self, address: &Address, propagates: bool, trace: &mut Trace) -> Result<Option<Next>, db::Error> {
+    async fn named(&self, address: &Address, propagates: bool, trace: &Trace) -> Result<Option<Next>, db::Error> {
         if let Some(next) = self.exact(address, None, propagates, trace).await? {
             return Ok(Some(next));
         }
@@ -200,7 +321,7 @@ impl Router {
         }
     }
 
-    async fn exact(&self, address: &Address, detail: Option<String>, propagates: bool, trace: &mut Trace) -> Result<Option<Next>, db::Error> {
+    async fn exact(&self, address: &Address, detail: Option<String>, propagates: bool, trace: &Trace) -> Result<Option<Next>, db::Error> {
         Ok(match self.store.lookup(address).await? {
             Lookup::Account(account) => Some(mailbox(*account, detail, address, trace)),
             Lookup::Alias(targets) => {
@@ -213,7 +334,7 @@ impl Router {
                     let with = detail.as_ref().map_or("", |_| ", with its detail (propagate_unmatched_extensions)");
                     (list(&targets), format!("an alias of the directory{with}"))
                 });
-                Some(Next::Alias(targets))
+                Some(Next::Alias(Alias::of(targets)))
             }
             Lookup::Nobody => None,
         })
@@ -226,11 +347,11 @@ impl Router {
     }
 
     /// Who reads the mail to postmaster and abuse. A `postmaster` that leads back to itself counts as none.
-    async fn postmaster(&self, address: &Address, trace: &mut Trace) -> Result<Next, db::Error> {
+    async fn postmaster(&self, address: &Address, trace: &Trace) -> Result<Next, db::Error> {
         let named = self.settings.postmaster.as_ref().filter(|named| !is_role(named));
         if let Some(named) = named {
             trace.tell("postmaster", address, || (named.to_string(), "the parameter postmaster names it".to_owned()));
-            return Ok(Next::Alias(vec![named.clone()]));
+            return Ok(Next::Alias(Alias::of(vec![named.clone()])));
         }
         match self.store.first_account().await? {
             Some(account) => {
@@ -245,7 +366,19 @@ impl Router {
     }
 }
 
-fn mailbox(account: Account, detail: Option<String>, asked: &Address, trace: &mut Trace) -> Next {
+/// A router that tells its steps.
+struct Way<'r> {
+    router: &'r Router,
+    trace: &'r Trace,
+}
+
+impl Steps for Way<'_> {
+    async fn step(&self, address: &Address, applied: Applied) -> Result<Next, db::Error> {
+        self.router.step(address, applied, self.trace).await
+    }
+}
+
+fn mailbox(account: Account, detail: Option<String>, asked: &Address, trace: &Trace) -> Next {
     trace.tell("account", asked, || {
         let with = detail.as_ref().map_or_else(String::new, |detail| format!(", detail {detail}"));
         (format!("{}{with}", account.login), format!("account {} of the directory", account.id))
@@ -253,13 +386,13 @@ fn mailbox(account: Account, detail: Option<String>, asked: &Address, trace: &mu
     Next::Mailbox { account: account.id, address: account.login, detail }
 }
 
-fn unknown(address: &Address, table: Table, because: String, trace: &mut Trace) -> Next {
+fn unknown(address: &Address, table: Table, because: String, trace: &Trace) -> Next {
     trace.tell("unknown", address, || (format!("User unknown in {table}"), because));
     Next::Unknown(table)
 }
 
 /// Names that exist in every domain of ours (RFC 5321 §4.5.1, RFC 2142 §4).
-fn is_role(address: &Address) -> bool {
+pub(crate) fn is_role(address: &Address) -> bool {
     ["postmaster", "abuse"].iter().any(|role| address.local().eq_ignore_ascii_case(role))
 }
 

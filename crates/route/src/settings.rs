@@ -1,13 +1,15 @@
 //! What routing takes from main.cf.
 
-use std::collections::HashMap;
+use std::net::IpAddr;
 
 use config::Config;
 use config::domains::Domains;
+use config::maps::Maps;
 use mail::Address;
-use mail::address::BadAddress;
 
-/// The parameters that say where mail goes.
+use crate::rewrite::{Canonical, Masquerade};
+
+/// The parameters that say how addresses are written and where mail goes.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// `myhostname`
@@ -16,8 +18,12 @@ pub struct Settings {
     pub domain: String,
     /// `myorigin`
     pub origin: String,
+    /// The addresses of this machine: `user@[192.0.2.1]` is of the local class.
+    pub addresses: Vec<IpAddr>,
     /// `mydestination`
     pub local: Domains,
+    /// `virtual_alias_domains`
+    pub aliased: Domains,
     /// `relay_domains`
     pub relay: Domains,
     /// `recipient_delimiter`: a set of characters; empty: no details.
@@ -26,8 +32,30 @@ pub struct Settings {
     pub relayhost: String,
     /// `default_transport`
     pub transport: String,
-    /// `transport_maps`: keys as [`Settings::hop`] asks for them.
-    pub transports: HashMap<String, String>,
+    /// `transport_maps`
+    pub transports: Maps,
+    /// `parent_domain_matches_subdomains` has them.
+    pub transports_match_subdomains: bool,
+    /// `sender_canonical_maps`, `recipient_canonical_maps`, `canonical_maps`
+    pub sender_canonical: Canonical,
+    pub recipient_canonical: Canonical,
+    pub canonical: Canonical,
+    /// `masquerade_domains`
+    pub masquerade: Masquerade,
+    /// `virtual_alias_maps`
+    pub virtual_aliases: Maps,
+    /// `virtual_alias_address_length_limit`, `virtual_alias_expansion_limit`, `virtual_alias_recursion_limit`
+    pub limits: Limits,
+    /// `alias_maps`
+    pub aliases: Maps,
+    /// `smtp_generic_maps`
+    pub generic_maps: Maps,
+    /// `propagate_unmatched_extensions`
+    pub propagates: Propagates,
+    /// `local_recipient_maps`
+    pub local_recipients: LocalRecipients,
+    /// `relay_recipient_maps`; empty: everybody.
+    pub relay_recipients: Maps,
     /// `postmaster`: who gets mail to postmaster@ and abuse@; none: the first account.
     pub postmaster: Option<Address>,
     /// `append_at_myorigin`
@@ -36,20 +64,89 @@ pub struct Settings {
     pub append_domain: bool,
 }
 
+/// What one address may stand for.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Octets of an address.
+    pub length: usize,
+    /// Addresses in all.
+    pub expansion: usize,
+    /// Aliases one behind another.
+    pub recursion: usize,
+}
+
+impl Default for Limits {
+    /// Postfix's.
+    fn default() -> Limits {
+        Limits { length: 1000, expansion: 1000, recursion: 1000 }
+    }
+}
+
+/// Which tables pass an extension on that their keys have not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Propagates {
+    pub canonical: bool,
+    pub virtual_alias: bool,
+    pub alias: bool,
+    pub generic: bool,
+}
+
+/// Who exists in the local class.
+#[derive(Clone, Debug, Default)]
+pub enum LocalRecipients {
+    /// Every name is taken in; one that nobody has goes back to its sender later.
+    All,
+    /// Aliases, and the directory's accounts and aliases.
+    #[default]
+    Directory,
+    /// Whoever has an entry in these tables, and with `true` the directory's too.
+    Listed(Maps, bool),
+}
+
 impl Settings {
     /// Takes them from a sound configuration. A `postmaster` that is no address, not even with `@$myorigin`, counts as none.
     pub fn of(config: &Config) -> Settings {
+        let canonical = |maps: &str, classes: &str| Canonical { maps: config.maps(maps), classes: config.list(classes) };
+        let propagates = config.list("propagate_unmatched_extensions");
+        let propagates = |table: &str| propagates.iter().any(|name| name == table);
+        let lower = |name: &str| config.text(name).to_ascii_lowercase();
         let mut settings = Settings {
-            hostname: config.hostname().to_ascii_lowercase(),
-            domain: config.text("mydomain").to_ascii_lowercase(),
-            origin: config.text("myorigin").to_ascii_lowercase(),
+            hostname: lower("myhostname"),
+            domain: lower("mydomain"),
+            origin: lower("myorigin"),
+            addresses: config.addresses().to_vec(),
             local: config.mydestination().clone(),
+            aliased: config.domains("virtual_alias_domains"),
             relay: config.relay_domains().clone(),
             delimiter: config.text("recipient_delimiter").to_owned(),
             relayhost: config.list("relayhost").join(", "),
             transport: config.text("default_transport").to_owned(),
-            // of two tables with one key the first counts
-            transports: config.table("transport_maps").iter().rev().map(|row| (row.key.clone(), row.value.clone())).collect(),
+            transports: config.maps("transport_maps"),
+            transports_match_subdomains: config.matches_subdomains("transport_maps"),
+            sender_canonical: canonical("sender_canonical_maps", "sender_canonical_classes"),
+            recipient_canonical: canonical("recipient_canonical_maps", "recipient_canonical_classes"),
+            canonical: canonical("canonical_maps", "canonical_classes"),
+            masquerade: Masquerade {
+                domains: config.list("masquerade_domains").iter().map(|domain| domain.to_ascii_lowercase()).collect(),
+                classes: config.list("masquerade_classes"),
+                exceptions: config.domains("masquerade_exceptions"),
+            },
+            virtual_aliases: config.maps("virtual_alias_maps"),
+            limits: Limits {
+                length: config.count("virtual_alias_address_length_limit"),
+                expansion: config.count("virtual_alias_expansion_limit"),
+                recursion: config.count("virtual_alias_recursion_limit"),
+            },
+            aliases: config.maps("alias_maps"),
+            generic_maps: config.maps("smtp_generic_maps"),
+            propagates: Propagates {
+                canonical: propagates("canonical"),
+                virtual_alias: propagates("virtual"),
+                alias: propagates("alias"),
+                generic: propagates("generic"),
+            },
+            local_recipients: local_recipients(config),
+            relay_recipients: config.maps("relay_recipient_maps"),
             postmaster: None,
             append_origin: config.bool("append_at_myorigin"),
             append_domain: config.bool("append_dot_mydomain"),
@@ -59,111 +156,49 @@ impl Settings {
         settings
     }
 
-    /// The next hop of an address elsewhere: hosts to be tried in their order; empty, the MX of its domain; or `error:TEXT`, `retry:TEXT`
-    /// where there is no way. As transport(5) of Postfix says: what a table leaves out is filled in from `default_transport` and `relayhost`.
-    pub fn hop(&self, address: &Address) -> String {
-        let (usual, usual_hop) = self.transport.split_once(':').unwrap_or((&self.transport, ""));
-        let (transport, hop) = match self.mapped(address).map(|value| value.split_once(':').unwrap_or((value, ""))) {
-            None | Some(("", "")) if usual_hop.is_empty() && matches!(usual, "" | "smtp" | "relay") => (usual, self.relayhost.as_str()),
-            None | Some(("", "")) => (usual, usual_hop),
-            Some(("", hop)) => (usual, hop),
-            Some(way) => way,
-        };
-        match transport {
-            "" | "smtp" | "relay" => hop.to_owned(),
-            "error" | "retry" => format!("{transport}:{hop}"),
-            _ => format!("retry:4.3.0 mail transport unavailable: {transport}"),
-        }
+    /// Whether names without a domain may be meant by one with this: `myorigin` and the local class.
+    pub fn is_machine(&self, domain: &str) -> bool {
+        domain == self.origin || self.is_local(domain)
     }
 
-    /// What the tables say: of the address, without its detail, of the domain, of those above it, of all.
-    fn mapped(&self, address: &Address) -> Option<&str> {
-        if self.transports.is_empty() {
-            return None;
-        }
-        let folded = address.folded();
-        let (base, _) = folded.split_delimiter(&self.delimiter);
-        let domain = folded.domain();
-        let above = domain.match_indices('.').map(|(at, _)| domain[at..].to_owned());
-        let keys = [folded.to_string(), base.to_string(), domain.to_owned()].into_iter().chain(above).chain(["*".to_owned()]);
-        keys.into_iter().find_map(|key| self.transports.get(&key)).map(|value| value.trim())
+    /// Whether a domain is of the local class.
+    pub(crate) fn is_local(&self, domain: &str) -> bool {
+        let literal = || mail::address::literal(domain).is_some_and(|address| self.addresses.contains(&address));
+        self.local.contains(domain) || literal()
     }
+}
 
-    /// An address as a local submission may write it: `user` gets `@$myorigin`, `user@host` gets `.$mydomain`, each if its
-    /// parameter says so. Postfix's "standard form".
-    pub fn complete(&self, text: &str) -> Result<Address, BadAddress> {
-        let whole = match text.rsplit_once('@') {
-            None if self.append_origin => Address::parse(&format!("{text}@{}", self.origin))?,
-            _ => Address::parse(text)?,
-        };
-        let short = !whole.domain().contains('.') && whole.literal().is_none() && whole.domain() != "localhost";
-        if self.append_domain && short {
-            return Address::new(whole.local(), &format!("{}.{}", whole.domain(), self.domain));
-        }
-        Ok(whole)
+fn local_recipients(config: &Config) -> LocalRecipients {
+    let written = config.list("local_recipient_maps");
+    if written.is_empty() {
+        return LocalRecipients::All;
+    }
+    let aliases = config.list("alias_maps");
+    let accounts = config.accounts_are_recipients();
+    match written.iter().all(|spec| aliases.contains(spec) || spec.ends_with(config::ACCOUNTS)) && accounts {
+        true => LocalRecipients::Directory,
+        false => LocalRecipients::Listed(config.maps("local_recipient_maps"), accounts),
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use config::Outside;
     use std::path::Path;
+    use std::sync::Arc;
 
-    fn settings(text: &str) -> Settings {
-        let text = format!("myhostname = mail.example.test\nmyorigin = $mydomain\n{text}");
+    pub(crate) fn settings(text: &str) -> Settings {
+        let mut lines = vec!["myhostname = mail.example.test", "myorigin = $mydomain"];
+        lines.retain(|line| !text.contains(&line[..10]));
+        let text = format!("{}\n{text}", lines.join("\n"));
         Settings::of(&Config::new(Path::new("/c"), &text, &Outside::nothing("vm")).unwrap())
     }
 
-    #[test]
-    fn bare_addresses_are_completed() {
-        let old = settings("");
-        let new = settings("compatibility_level = 3.7");
-        for (text, with_old, with_new) in [
-            ("root", "root@example.test", "root@example.test"),
-            ("root@www", "root@www.example.test", "root@www"),
-            ("root@localhost", "root@localhost", "root@localhost"),
-            ("root@other.test", "root@other.test", "root@other.test"),
-            ("root@[127.0.0.1]", "root@[127.0.0.1]", "root@[127.0.0.1]"),
-        ] {
-            assert_eq!(old.complete(text).unwrap().to_string(), with_old, "{text}");
-            assert_eq!(new.complete(text).unwrap().to_string(), with_new, "{text}");
-        }
-        assert!(settings("append_at_myorigin = no").complete("root").is_err());
-        assert!(new.complete("").is_err());
-    }
-
-    #[test]
-    fn tables_say_where_mail_goes() {
-        let table = "special@a.test smtp:[one.test]\na.test smtp:[two.test]:2525\n.a.test relay:[three.test]\nmx.test smtp:\nback.test :\n\
-                     via.test :[four.test]\nno.test error:5.1.2 not here: never\nlater.test retry:\nodd.test uucp:x\n";
-        let read = |path: &Path| if path == Path::new("/t") { Ok(table.to_owned()) } else { Err("no such file".to_owned()) };
-        let outside = Outside { read: &read, ..Outside::nothing("vm") };
-        let settings = |text: &str| {
-            let text = format!("myhostname = mail.example.test\nrecipient_delimiter = +\nrelayhost = [relay.test]\ntransport_maps = hash:/t\n{text}");
-            Settings::of(&Config::new(Path::new("/c"), &text, &outside).unwrap())
-        };
-        for (address, hop) in [
-            ("special@a.test", "[one.test]"),
-            ("Special+x@A.test", "[one.test]"),
-            ("other@a.test", "[two.test]:2525"),
-            ("x@b.a.test", "[three.test]"),
-            ("x@c.b.a.test", "[three.test]"),
-            ("x@mx.test", ""),
-            ("x@back.test", "[relay.test]"),
-            ("x@via.test", "[four.test]"),
-            ("x@no.test", "error:5.1.2 not here: never"),
-            ("x@later.test", "retry:"),
-            ("x@odd.test", "retry:4.3.0 mail transport unavailable: uucp"),
-            ("x@else.test", "[relay.test]"),
-        ] {
-            assert_eq!(settings("").hop(&Address::parse(address).unwrap()), hop, "{address}");
-        }
-        let error = settings("default_transport = error:5.3.2 no way");
-        assert_eq!(error.hop(&Address::parse("x@else.test").unwrap()), "error:5.3.2 no way");
-        assert_eq!(error.hop(&Address::parse("x@a.test").unwrap()), "[two.test]:2525");
-        assert!(Config::new(Path::new("/c"), "transport_maps = hash:/missing", &outside).is_err());
-        assert!(Config::new(Path::new("/c"), "transport_maps = ldap:/t", &outside).is_err());
+    /// A table of these rows.
+    pub(crate) fn maps(rows: &str) -> Maps {
+        let rows = config::maps::parse("t", rows).0;
+        Maps::new(vec![Arc::new(config::maps::Table::of_rows(rows, true))])
     }
 
     #[test]
@@ -171,5 +206,32 @@ mod tests {
         assert_eq!(settings("postmaster = alice").postmaster.unwrap().to_string(), "alice@example.test");
         assert_eq!(settings("").postmaster, None);
         assert_eq!(settings("relayhost = [a.test]:587 b.test").relayhost, "[a.test]:587, b.test");
+    }
+
+    #[test]
+    fn addresses_of_this_machine_are_local() {
+        let settings = settings("mydestination = localhost");
+        for (domain, local, machine) in [("localhost", true, true), ("[127.0.0.1]", true, true), ("[ipv6:::1]", true, true), ("example.test", false, true), ("[192.0.2.1]", false, false)] {
+            assert_eq!((settings.is_local(domain), settings.is_machine(domain)), (local, machine), "{domain}");
+        }
+    }
+
+    #[test]
+    fn who_exists_here_is_told_by_tables() {
+        let kind = |text: &str| match settings(text).local_recipients {
+            LocalRecipients::All => "all",
+            LocalRecipients::Directory => "directory",
+            LocalRecipients::Listed(_, true) => "listed, directory",
+            LocalRecipients::Listed(_, false) => "listed",
+        };
+        for (text, want) in [
+            ("", "directory"),
+            ("local_recipient_maps =", "all"),
+            ("local_recipient_maps = proxy:unix:passwd.byname inline:{a=b}", "listed, directory"),
+            ("local_recipient_maps = inline:{a=b}", "listed"),
+            ("alias_maps = inline:{a=b}\nlocal_recipient_maps = unix:passwd.byname $alias_maps", "directory"),
+        ] {
+            assert_eq!(kind(text), want, "{text}");
+        }
     }
 }

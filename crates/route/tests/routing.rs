@@ -6,7 +6,7 @@ use std::path::Path;
 use bodies::{Bodies, MailLocation};
 use config::{Config, Outside};
 use mail::Address;
-use route::{Class, EXPANSION_LIMIT, Route, Router, Settings};
+use route::{Class, Limits, Route, Router, Settings, To};
 use store::Store;
 
 const MAIN_CF: &str = "compatibility_level = 3.7\nmyhostname = mail.example.test\nmyorigin = $mydomain\nrecipient_delimiter = +\n\
@@ -17,8 +17,12 @@ fn address(text: &str) -> Address {
 }
 
 fn router(store: &Store, more: &str) -> Router {
-    let config = Config::new(Path::new("/c"), &format!("{MAIN_CF}{more}"), &Outside::nothing("vm")).unwrap();
-    Router::new(store.clone(), Settings::of(&config))
+    router_reading(store, more, &|_| Err("no such file".to_owned()))
+}
+
+fn router_reading(store: &Store, more: &str, read: &dyn Fn(&Path) -> Result<String, String>) -> Router {
+    let config = Config::new(Path::new("/c"), &format!("{MAIN_CF}{more}"), &Outside { read, ..Outside::nothing("vm") });
+    Router::new(store.clone(), Settings::of(&config.unwrap_or_else(|problems| panic!("{problems:?}"))))
 }
 
 /// An empty directory on each engine.
@@ -62,19 +66,19 @@ async fn furnish(store: &Store) {
 
 fn told(route: &Route) -> String {
     match route {
-        Route::Local { deliveries, forwards, lost } => {
-            let deliveries = deliveries.iter().map(|d| match &d.detail {
-                Some(detail) => format!("{} ({detail})", d.address),
-                None => d.address.to_string(),
-            });
-            let forwards = forwards.iter().map(|f| format!(">{}", f.address));
-            let lost = lost.iter().map(|address| format!("?{address}"));
-            deliveries.chain(forwards).chain(lost).collect::<Vec<_>>().join(" ")
+        Route::Ends(ends) => {
+            let one = |end: &route::End| match &end.to {
+                To::Mailbox { address, detail: Some(detail), .. } => format!("{address} ({detail})"),
+                To::Mailbox { address, .. } => address.to_string(),
+                To::Remote { hop, class } => format!("{}>{}{hop}", if *class == Class::Relay { "relay" } else { "" }, end.address),
+                To::Lost => format!("?{}", end.address),
+            };
+            let owner = |end: &route::End| end.owner.as_ref().map(|owner| format!("<{owner}")).unwrap_or_default();
+            ends.iter().map(|end| one(end) + &owner(end)).collect::<Vec<_>>().join(" ")
         }
-        Route::Remote { hop } => format!("remote {hop}"),
-        Route::NotOurs { hop } => format!("not ours {hop}"),
-        Route::NoSuchUser { table } => format!("no such user: {table}"),
-        Route::Later { why } => format!("later: {why}"),
+        Route::Unknown(table) => format!("no such user: {table}"),
+        Route::Later(why) => format!("later: {why}"),
+        Route::Refused(status, text) => format!("{status} {text}"),
         Route::Endless => "endless".to_owned(),
     }
 }
@@ -96,7 +100,7 @@ async fn addresses_lead_where_the_classes_say() {
             ("all@example.test", "carol@second.test alice@example.test bob@example.test"),
             ("away@example.test", ">alice@elsewhere.test"),
             ("away+x@example.test", ">alice+x@elsewhere.test"),
-            ("mixed@example.test", "bob@example.test (x) >alice@elsewhere.test ?nobody@example.test"),
+            ("mixed@example.test", "?nobody@example.test bob@example.test (x) >alice@elsewhere.test"),
             ("self@example.test", "alice@example.test"),
             ("round@example.test", "endless"),
             ("nobody@example.test", "no such user: virtual mailbox table"),
@@ -116,11 +120,11 @@ async fn addresses_lead_where_the_classes_say() {
             ("postmaster@localhost", "alice@example.test"),
             ("nobody@localhost", "no such user: local recipient table"),
             // the others
-            ("x@branch.test", "remote "),
-            ("x@www.branch.test", "remote "),
-            ("x@elsewhere.test", "not ours "),
-            ("alice@example.test.org", "not ours "),
-            ("postmaster@elsewhere.test", "not ours "),
+            ("x@branch.test", "relay>x@branch.test"),
+            ("x@www.branch.test", "relay>x@www.branch.test"),
+            ("x@elsewhere.test", ">x@elsewhere.test"),
+            ("alice@example.test.org", ">alice@example.test.org"),
+            ("postmaster@elsewhere.test", ">postmaster@elsewhere.test"),
         ] {
             assert_eq!(told(&router.route(&address(from)).await.unwrap()), to, "{from}");
         }
@@ -137,7 +141,7 @@ async fn postmaster_exists_before_there_is_anybody() {
             let told = told(&quiet.route(&address(name)).await.unwrap());
             assert_eq!(told, "later: there is no account yet that could be postmaster", "{name}");
         }
-        assert_eq!(told(&quiet.route(&address("alice@mail.example.test")).await.unwrap()), "not ours ");
+        assert_eq!(told(&quiet.route(&address("alice@mail.example.test")).await.unwrap()), ">alice@mail.example.test");
         store.add_account(&address("alice@example.test"), "{PLAIN}x", None).await.unwrap();
         store.add_account(&address("bob@example.test"), "{PLAIN}x", None).await.unwrap();
         for (setting, to) in [
@@ -158,8 +162,8 @@ async fn postmaster_exists_before_there_is_anybody() {
 async fn the_next_hop_is_the_relayhost() {
     on_every_engine(|store| async move {
         let router = router(&store, "relayhost = [smtp.provider.test]:587\n");
-        assert_eq!(told(&router.route(&address("x@elsewhere.test")).await.unwrap()), "not ours [smtp.provider.test]:587");
-        assert_eq!(told(&router.route(&address("x@branch.test")).await.unwrap()), "remote [smtp.provider.test]:587");
+        assert_eq!(told(&router.route(&address("x@elsewhere.test")).await.unwrap()), ">x@elsewhere.test[smtp.provider.test]:587");
+        assert_eq!(told(&router.route(&address("x@branch.test")).await.unwrap()), "relay>x@branch.test[smtp.provider.test]:587");
         assert_eq!(router.class(&address("x@branch.test")).await.unwrap(), Class::Relay);
         assert!(!router.class(&address("x@elsewhere.test")).await.unwrap().is_ours());
     })
@@ -171,12 +175,12 @@ async fn a_list_may_be_long_but_not_endless() {
     on_every_engine(|store| async move {
         store.add_domain("example.test").await.unwrap();
         let many = |n: usize| (0..n).map(|n| address(&format!("u{n}@elsewhere.test"))).collect::<Vec<_>>();
-        store.set_alias("fits@example.test", &many(EXPANSION_LIMIT - 1)).await.unwrap();
-        store.set_alias("over@example.test", &many(EXPANSION_LIMIT + 5)).await.unwrap();
+        store.set_alias("fits@example.test", &many(Limits::default().expansion - 1)).await.unwrap();
+        store.set_alias("over@example.test", &many(Limits::default().expansion + 5)).await.unwrap();
         // A detail is passed on and on: each round is a new address.
         store.set_alias("grows@example.test", &[address("grows+x@example.test")]).await.unwrap();
         let router = router(&store, "");
-        assert_eq!(told(&router.route(&address("fits@example.test")).await.unwrap()).split(' ').count(), EXPANSION_LIMIT - 1);
+        assert_eq!(told(&router.route(&address("fits@example.test")).await.unwrap()).split(' ').count(), Limits::default().expansion - 1);
         assert_eq!(router.route(&address("over@example.test")).await.unwrap(), Route::Endless);
         assert_eq!(router.route(&address("grows@example.test")).await.unwrap(), Route::Endless);
     })
@@ -207,6 +211,100 @@ async fn explain_goes_the_same_way_and_tells_it() {
         for (from, step) in [("x@elsewhere.test", "remote"), ("nobody@example.test", "unknown"), ("round@example.test", "endless"), ("any@second.test", "catch-all")] {
             let (_, steps) = router.explain(&address(from)).await.unwrap();
             assert!(steps.iter().any(|s| s.step == step), "{from}: {steps:#?}");
+        }
+    })
+    .await;
+}
+
+/// What ADDRESS_REWRITING_README of Postfix draws: canonical, masquerade, virtual aliases; then aliases(5) of the local class.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_rewrite_and_alias() {
+    let include = tempfile::tempdir().unwrap();
+    let (list, again) = (include.path().join("list"), include.path().join("again"));
+    std::fs::write(&list, format!("# members\n bob, \n\ncarol@second.test\n:include:{}\n", again.display())).unwrap();
+    std::fs::write(&again, "dave@elsewhere.test\n").unwrap();
+    let paths = std::sync::Arc::new((list.display().to_string(), include.path().join("none").display().to_string()));
+    on_every_engine(move |store| {
+        let paths = paths.clone();
+        async move {
+            furnish(&store).await;
+            let aliases = format!(
+                "postmaster: root\nroot: alice\nme: \\me, alice\nbob: bob, alice\nteam: alice, far@elsewhere.test\nowner-team: bob\nmembers: :include:{}\n\
+                 gone: :include:{}\nprog: alice, \"|/bin/cat\"\nfile: /var/mail/x\nonly: nobody-here\n",
+                paths.0, paths.1
+            );
+            let virtual_ = "alice@example.test alice@example.test, bob@second.test\nsales@v.test info, @second.test\nv.test x\n@v2.test @example.test\nv2.test x\n\
+                x@elsewhere.test bob\nbad@v.test not@an@address\nup@v.test up2@v.test\nup2@v.test up@v.test\n";
+            let read = |path: &Path| match path.to_str() {
+                Some("/a") => Ok(aliases.clone()),
+                Some("/v") => Ok(virtual_.to_owned()),
+                Some("/r") => Ok("/^known@/ x\n".to_owned()),
+                _ => Err("no such file".to_owned()),
+            };
+            let router = router_reading(
+                &store,
+                "alias_maps = hash:/a\nvirtual_alias_maps = hash:/v\nrelay_recipient_maps = regexp:/r\nrecipient_canonical_maps = inline:{old@example.test=bob@example.test}\n\
+                 masquerade_domains = second.test\nmasquerade_classes = envelope_recipient\n",
+                &read,
+            );
+            for (from, to) in [
+                ("alice@example.test", "alice@example.test bob@second.test"),
+                ("alice+x@example.test", "alice@example.test (x) bob@second.test (x)"),
+                ("old@example.test", "bob@example.test"),
+                ("old+x@example.test", "bob@example.test (x)"),
+                ("carol@host.second.test", "carol@second.test"),
+                ("sales@v.test", "bob@example.test carol@second.test alice@example.test bob@second.test"),
+                ("bob@v2.test", "bob@example.test"),
+                ("nobody@v2.test", "?nobody@example.test"),
+                ("nobody@v.test", "no such user: virtual alias table"),
+                ("bad@v.test", "4.6.0 Alias expansion error"),
+                ("up@v.test", "endless"),
+                ("x@elsewhere.test", "bob@example.test"),
+                // aliases(5)
+                ("root@localhost", "alice@example.test bob@second.test"),
+                ("postmaster@localhost", "alice@example.test"),
+                ("me@localhost", "?me@example.test alice@example.test bob@second.test"),
+                ("team@localhost", "far@elsewhere.test"),
+                ("gone@localhost", "4.3.0"),
+                ("prog@localhost", "5.3.3 mail to programs is not delivered yet: |/bin/cat"),
+                ("file@localhost", "5.3.3 mail to files is not delivered yet: /var/mail/x"),
+                ("nobody@localhost", "no such user: local recipient table"),
+                ("alice@[127.0.0.1]", "alice@example.test"),
+                // relay
+                ("known@branch.test", "relay>known@branch.test"),
+                ("other@branch.test", "no such user: relay recipient table"),
+            ] {
+                let told = told(&router.route(&address(from)).await.unwrap());
+                match from {
+                    "team@localhost" => assert_eq!(told, ">far@elsewhere.test<owner-team@example.test alice@example.test<owner-team@example.test bob@second.test<owner-team@example.test"),
+                    "gone@localhost" => assert!(told.starts_with(to), "{told}"),
+                    _ => assert_eq!(told, to, "{from}"),
+                }
+            }
+            let members = told(&router.route(&address("members@localhost")).await.unwrap());
+            assert_eq!(members, "bob@example.test carol@second.test >dave@elsewhere.test");
+            // the queue asks again, and nothing is expanded twice
+            assert_eq!(told(&router.route_again(&address("alice@example.test")).await.unwrap()), "alice@example.test");
+            assert_eq!(told(&router.route_again(&address("bob@localhost")).await.unwrap()), "bob@example.test");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_exists_in_the_local_class_may_be_listed() {
+    on_every_engine(|store| async move {
+        furnish(&store).await;
+        for (setting, listed, unlisted) in [
+            ("", "no such user: local recipient table", "alice@example.test"),
+            ("local_recipient_maps =\n", "?ghost@localhost", "alice@example.test"),
+            ("local_recipient_maps = inline:{ghost=x}\n", "?ghost@localhost", "no such user: local recipient table"),
+            ("local_recipient_maps = proxy:unix:passwd.byname inline:{ghost=x}\n", "?ghost@localhost", "alice@example.test"),
+        ] {
+            let router = router(&store, setting);
+            assert_eq!(told(&router.route(&address("ghost@localhost")).await.unwrap()), listed, "{setting}");
+            assert_eq!(told(&router.route(&address("alice@localhost")).await.unwrap()), unlisted, "{setting}");
+            assert_eq!(told(&router.route_again(&address("ghost@localhost")).await.unwrap()), "no such user: local recipient table", "{setting}");
         }
     })
     .await;

@@ -5,7 +5,7 @@ use crate::intake::{Intake, Received};
 use crate::recipient::Recipient;
 use crate::transaction::{Transaction, millis};
 use crate::visit::{Service, Visit};
-use mail::Status;
+use mail::{ReversePath, Status};
 use mda::status::{Verdict, of_error};
 use mda::{Delivery, Message, Plan};
 use queue::QueueId;
@@ -66,14 +66,15 @@ async fn receive(visit: &Visit, transaction: &Transaction, intake: Intake) -> Re
     let (id, from, count) = (transaction.id, &transaction.from, transaction.recipients.len());
     // told before the commit, so that the lines of its deliveries, which refer to these, come after them
     tracing::info!(target: "postfix/cleanup", "{id}: message-id={}", received.message_id);
-    tracing::info!(target: "postfix/qmgr", "{id}: from=<{from}>, size={}, nrcpt={count} (queue active)", received.body.size);
-    Ok(message(visit, transaction, received))
+    let sender = visit.service().router().settings().sender(from);
+    tracing::info!(target: "postfix/qmgr", "{id}: from=<{sender}>, size={}, nrcpt={count} (queue active)", received.body.size);
+    Ok(message(visit, transaction, sender, received))
 }
 
-fn message(visit: &Visit, transaction: &Transaction, received: Received) -> Message {
+fn message(visit: &Visit, transaction: &Transaction, sender: ReversePath, received: Received) -> Message {
     Message {
         id: transaction.id,
-        sender: transaction.from.clone(),
+        sender,
         body: received.body,
         header: received.header,
         structure: Some(Arc::new(received.structure)),

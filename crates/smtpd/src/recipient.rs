@@ -10,7 +10,7 @@ use crate::visit::Visit;
 use mail::{Address, ForwardPath, Status};
 use mda::{Delivery, Destination, Expanded};
 use crate::access::{self, Access, Who};
-use route::{Class, Table};
+use route::Class;
 use smtp::Reply;
 
 /// Places one message may go to in all; each costs a row in one commit. More recipients are told to come again.
@@ -38,7 +38,7 @@ pub(crate) async fn judge(visit: &Visit, to: &ForwardPath, size: Option<u64>, pl
     may_send(visit, class, &address)?;
     let asked = mda::Recipient::new(address.clone());
     let expanded = mda::expand(service.router(), &asked).await.map_err(failed)?;
-    let deliveries = deliveries(expanded, asked, class)?;
+    let deliveries = deliveries(expanded, asked)?;
     if places.saturating_add(deliveries.len()) > PLACES {
         return Err(Reply::fixed(452, Status(4, 5, 3), "Error: too many recipients"));
     }
@@ -113,7 +113,7 @@ fn no_way(delivery: &Delivery) -> Option<(Status, String)> {
     })
 }
 
-fn deliveries(expanded: Expanded, recipient: mda::Recipient, class: Class) -> Result<Vec<Delivery>, Reply> {
+fn deliveries(expanded: Expanded, recipient: mda::Recipient) -> Result<Vec<Delivery>, Reply> {
     let address = recipient.address.clone();
     let rejected = |code, status, why: &str| Err(Reply::new(code, status, format!("<{address}>: Recipient address rejected: {why}")));
     match expanded {
@@ -122,11 +122,9 @@ fn deliveries(expanded: Expanded, recipient: mda::Recipient, class: Class) -> Re
             None => Ok(all),
         },
         // postmaster before there is an account: kept until there is one
-        Expanded::Later(_) => Ok(vec![Delivery { to: Destination::Later { address }, recipient }]),
-        Expanded::Unknown => {
-            let table = if class == Class::Local { Table::LocalRecipient } else { Table::VirtualMailbox };
-            rejected(550, Status(5, 1, 1), &format!("User unknown in {table}"))
-        }
+        Expanded::Later(_) => Ok(vec![Delivery { to: Destination::Later { address }, recipient, owner: None }]),
+        Expanded::Unknown(table) => rejected(550, Status(5, 1, 1), &format!("User unknown in {table}")),
+        Expanded::Refused(status, text) => rejected(if status.is_permanent() { 550 } else { 451 }, status, &text),
         Expanded::Endless => {
             tracing::error!("{address} stands for itself or for too many; see: posthouse explain {address}");
             rejected(451, Status(4, 3, 5), "Server configuration error")

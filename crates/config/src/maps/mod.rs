@@ -14,9 +14,12 @@
 
 pub mod aliases;
 pub mod cidr;
+mod list;
 pub mod regexp;
 pub mod text;
 
+pub(crate) use list::Library;
+pub use list::Maps;
 pub use text::{Row, parse};
 
 use crate::problem::{Problem, Severity};
@@ -84,6 +87,27 @@ impl Table {
         Ok((table, problems))
     }
 
+    /// As [`Table::open`], of a text in the form of aliases(5), `name: value`; other types are the same as ever.
+    pub fn open_aliases(spec: &str, read: Read<'_>) -> Result<(Table, Vec<Problem>), TableError> {
+        let spec = spec.strip_prefix("proxy:").unwrap_or(spec);
+        match split(spec) {
+            Some((kind, name)) if TEXT_TYPES.contains(&kind) => {
+                let (rows, problems) = aliases::parse(name, &source(name, read)?, true);
+                Ok((Table::of_rows(rows, true), problems))
+            }
+            _ => Table::open(spec, read),
+        }
+    }
+
+    /// True of patterns and networks: they are asked for whole keys only.
+    pub fn is_pattern(&self) -> bool {
+        match &self.0 {
+            Kind::Cidr(_) | Kind::Regexp(_) => true,
+            Kind::Text { .. } | Kind::Static(_) => false,
+            Kind::Union(tables) | Kind::Pipe(tables) => tables.iter().any(Table::is_pattern),
+        }
+    }
+
     /// What `key` leads to.
     pub fn get(&self, key: &str) -> Option<String> {
         match &self.0 {
@@ -125,10 +149,6 @@ fn open(spec: &str, fold: bool, read: Read<'_>, problems: &mut Vec<Problem>, dep
     if depth >= DEPTH_LIMIT {
         return Err(TableError::Syntax("nested", format!("more than {DEPTH_LIMIT} tables within one another")));
     }
-    let source = || {
-        let text = read(Path::new(name)).and_then(|text| if text.len() > TABLE_LIMIT { Err(format!("larger than {TABLE_LIMIT} octets")) } else { Ok(text) });
-        text.map_err(|error| TableError::Open { name: name.to_owned(), error })
-    };
     let mut said = |(rules, found): (Kind, Vec<Problem>)| {
         problems.extend(found);
         Table(rules)
@@ -140,20 +160,26 @@ fn open(spec: &str, fold: bool, read: Read<'_>, problems: &mut Vec<Problem>, dep
         "unionmap" => Ok(Table(Kind::Union(several("unionmap", name, fold, read, problems, depth)?))),
         "pipemap" => Ok(Table(Kind::Pipe(several("pipemap", name, fold, read, problems, depth)?))),
         "cidr" => {
-            let (rules, found) = cidr::parse(name, &source()?);
+            let (rules, found) = cidr::parse(name, &source(name, read)?);
             Ok(said((Kind::Cidr(rules), found)))
         }
         "regexp" | "pcre" => {
-            let (rules, found) = regexp::parse(kind, name, &source()?);
+            let (rules, found) = regexp::parse(kind, name, &source(name, read)?);
             Ok(said((Kind::Regexp(rules), found)))
         }
         _ if TEXT_TYPES.contains(&kind) => {
-            let (rows, found) = text::parse_with(name, &source()?, fold);
+            let (rows, found) = text::parse_with(name, &source(name, read)?, fold);
             problems.extend(found);
             Ok(Table::of_rows(rows, fold))
         }
         _ => Err(TableError::Unsupported(kind.to_owned())),
     }
+}
+
+/// The text of a table's file.
+fn source(name: &str, read: Read<'_>) -> Result<String, TableError> {
+    let text = read(Path::new(name)).and_then(|text| if text.len() > TABLE_LIMIT { Err(format!("larger than {TABLE_LIMIT} octets")) } else { Ok(text) });
+    text.map_err(|error| TableError::Open { name: name.to_owned(), error })
 }
 
 /// `{ k = v, { k = v w } }`

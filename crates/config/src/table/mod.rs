@@ -34,6 +34,8 @@ pub enum Kind {
     Names(&'static [&'static str]),
     /// `compatibility_level`.
     Level,
+    /// A list of lookup tables, `TYPE:NAME`; see [`crate::maps`].
+    Maps,
     /// A list of networks, as `mynetworks`.
     Networks,
     /// A list of restrictions, see [`crate::restrictions`].

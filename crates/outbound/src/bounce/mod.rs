@@ -254,7 +254,9 @@ impl<R: Routes> Bouncer<'_, R> {
         let recipient = Recipient::new(to.clone());
         Ok(match expand(self.routes, &recipient).await? {
             Expanded::Deliveries(deliveries) => deliveries,
-            Expanded::Unknown | Expanded::Endless | Expanded::Later(_) => vec![Delivery { recipient, to: Destination::Later { address: to } }],
+            Expanded::Unknown(_) | Expanded::Refused(..) | Expanded::Endless | Expanded::Later(_) => {
+                vec![Delivery { recipient, to: Destination::Later { address: to }, owner: None }]
+            }
         })
     }
 

@@ -43,7 +43,7 @@ impl Visit<'_> {
         };
         self.doing = "performing the SASL handshake";
         let lost = |over: Over| End::Refused(over.0);
-        let (mut client, initial) = sasl::Client::start(mechanism, name, password.as_bytes(), &sasl::scram::nonce());
+        let (mut client, initial) = sasl::Client::start(mechanism, &name, password.as_bytes(), &sasl::scram::nonce());
         let mut reply = self.ask(Request::Auth { mechanism: mechanism.name(), initial }).await.map_err(lost)?;
         while reply.code() == 334 {
             let challenge = sasl::base64::decode(reply.lines().next().unwrap_or_default().as_bytes());

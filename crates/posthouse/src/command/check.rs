@@ -89,10 +89,12 @@ async fn without_scram(house: &House) -> Result<Option<Problem>, Failure> {
 /// Domains that are hosted and in `mydestination`: nobody could tell whose names count. They stop the start.
 pub async fn two_classes(house: &House) -> Result<Vec<Problem>, Failure> {
     let domains = house.store.domains().await.map_err(|error| of_store("domain", &error))?;
-    let twice = domains.into_iter().filter(|domain| house.config.mydestination().contains(&domain.name));
-    let problem = |domain: store::directory::Domain| {
-        let problem = Problem::new(Severity::Error, "two-classes", domain.name, "is a hosted domain and in mydestination: a domain is of one class");
-        problem.fix("take it out of mydestination, or posthouse domain remove it")
+    let aliased = house.config.domains("virtual_alias_domains");
+    let lists = [("mydestination", house.config.mydestination()), ("virtual_alias_domains", &aliased)];
+    let problem = |domain: &store::directory::Domain| {
+        let (list, _) = lists.iter().find(|(_, list)| list.contains(&domain.name))?;
+        let problem = Problem::new(Severity::Error, "two-classes", domain.name.clone(), format!("is a hosted domain and in {list}: a domain is of one class"));
+        Some(problem.fix(format!("take it out of {list}, or posthouse domain remove it")))
     };
-    Ok(twice.map(problem).collect())
+    Ok(domains.iter().filter_map(problem).collect())
 }

@@ -18,14 +18,9 @@ pub async fn run(house: &House, address: &str, Json { json }: Json) -> Result<()
             false => println!("{:<11} {} -> {}\n            because {}", step.step, step.input, step.output, step.because),
         }
     }
-    let refused = |route: &str| {
-        let text = format!("is {route}, and mail to other servers is not sent yet: such a recipient is refused");
-        Failure::new(Code::Unavailable, address, text)
-    };
     match end {
-        route::Route::Remote { .. } => Err(refused("in relay_domains")),
-        route::Route::NotOurs { .. } => Err(refused("not of a domain of ours")),
-        route::Route::NoSuchUser { .. } => Err(Failure::new(Code::NotFound, address, "nobody here has this address")),
-        _ => Ok(()),
+        route::Route::Unknown(_) => Err(Failure::new(Code::NotFound, address, "nobody here has this address")),
+        route::Route::Refused(status, text) => Err(Failure::new(Code::Unavailable, address, format!("is refused: {status} {text}"))),
+        route::Route::Ends(_) | route::Route::Later(_) | route::Route::Endless => Ok(()),
     }
 }

@@ -58,8 +58,12 @@ struct Queue {
 pub struct Routing(ArcSwap<route::Router>);
 
 impl mda::Routes for Routing {
-    async fn next(&self, address: &mail::Address) -> Result<mda::Routed, db::Error> {
-        mda::Routes::next(&*self.0.load_full(), address).await
+    async fn route(&self, address: &mail::Address) -> Result<route::Route, db::Error> {
+        self.0.load_full().route(address).await
+    }
+
+    async fn route_again(&self, address: &mail::Address) -> Result<route::Route, db::Error> {
+        self.0.load_full().route_again(address).await
     }
 }
 

@@ -63,7 +63,7 @@ impl House {
     }
 
     pub fn smtpd(&self, settings: Settings) -> Smtpd {
-        let local = Domains::new(&[HOST], false).expect("domains");
+        let local = Domains::new(&[HOST], false, |_| Err("no table".to_owned())).expect("domains");
         let routes = route::Settings { hostname: HOST.into(), domain: "example.test".into(), origin: HOST.into(), local, delimiter: "+".into(), transport: self.transport.into(), ..Default::default() };
         Smtpd::new(self.store.clone(), Some(self.auth.clone()), Router::new(self.store.clone(), routes), settings)
     }

@@ -83,7 +83,7 @@ async fn what_is_refused_for_all_is_told_for_each() {
 async fn nothing_is_passed_on_whoever_asks() {
     let house = House::new().await;
     let mut settings = House::settings(Role::Lmtp);
-    settings.mynetworks = config::networks::Networks::parse(&["127.0.0.0/8"]).expect("a network");
+    settings.mynetworks = config::networks::Networks::parse(&["127.0.0.0/8"], |_| Err("no table".to_owned())).expect("a network");
     let mut client = house.client_of(settings, "127.0.0.1:1").await;
     assert!(!client.say("LHLO c").await.contains("AUTH"));
     client.says("MAIL FROM:<>", "250").await;
