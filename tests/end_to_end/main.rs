@@ -12,6 +12,7 @@ mod limits;
 mod outbound;
 mod processes;
 mod queue_tools;
+mod sendmail;
 mod serve;
 mod signals;
 mod slips;

@@ -7,6 +7,7 @@
 //! | [`header`] [`encoded_word`] | fields, folding, decoded text | RFC 5322 §2.2, 2047 |
 //! | [`subject`] [`thread`] [`sorting`] [`casemap`] [`fold`] | base subjects, threads, what is sorted by, text in order and without case | RFC 5256, 5957, 5051 |
 //! | [`envelope`] [`mime`] | ENVELOPE and BODYSTRUCTURE, in one streaming pass | RFC 3501 §7.4.2, 2045, 2046, 2183, 2231 |
+//! | [`rewrite`] | addresses within a field, put otherwise | RFC 5322 §3.4 |
 //! | [`date`] [`trace`] | dates, `Received:`, `Return-Path:`, `Delivered-To:` | RFC 5322 §3.3, 5321 §4.4 |
 //! | [`transfer`] | base64, quoted-printable and charsets of a leaf | RFC 2045 §6 |
 //! | [`line_ending`] | CRLF in the program, LF on the disk | |
@@ -28,6 +29,7 @@ pub mod mime;
 pub mod mutf7;
 pub mod name;
 pub mod path;
+pub mod rewrite;
 pub mod sorting;
 pub mod special_use;
 pub mod status;

@@ -73,6 +73,7 @@ pub fn run(directory: &Path, options: &Options) -> Result<(), Failure> {
         certificates::make(directory, &options.hostname)?;
     }
     house::with(directory, async |house| {
+        crate::serve::open_rooms(&house.config.store_directory())?;
         match house.store.add_domain(&domain).await {
             Err(error) if matches!(store::refused(&error), Some(store::Refused::DomainExists(_))) => Ok(()),
             other => other.map_err(|error| of_store(&domain, &error)),

@@ -60,15 +60,20 @@ async fn one(service: &Service, message: Message, recipient: &Recipient) -> Repl
 /// The whole message, ready for its plan.
 async fn receive(visit: &Visit, transaction: &Transaction, intake: Intake) -> Result<Message, Reply> {
     let received = intake.finish().await.map_err(|error| kept_not(transaction.id, &error))?;
-    if received.hops > visit.service().settings.hops {
+    let sender = visit.service().router().settings().sender(&transaction.from);
+    told(visit.service(), transaction.id, &sender, transaction.recipients.len(), &received)?;
+    Ok(message(visit, transaction, sender, received))
+}
+
+/// Logs what is known of a whole message, before the commit, so that the lines of its deliveries, which refer to these, come after them. One
+/// that goes in a circle is refused.
+pub(crate) fn told(service: &Service, id: QueueId, from: &ReversePath, count: usize, received: &Received) -> Result<(), Reply> {
+    if received.hops > service.settings.hops {
         return Err(TOO_MANY_HOPS);
     }
-    let (id, from, count) = (transaction.id, &transaction.from, transaction.recipients.len());
-    // told before the commit, so that the lines of its deliveries, which refer to these, come after them
     tracing::info!(target: "postfix/cleanup", "{id}: message-id={}", received.message_id);
-    let sender = visit.service().router().settings().sender(from);
-    tracing::info!(target: "postfix/qmgr", "{id}: from=<{sender}>, size={}, nrcpt={count} (queue active)", received.body.size);
-    Ok(message(visit, transaction, sender, received))
+    tracing::info!(target: "postfix/qmgr", "{id}: from=<{from}>, size={}, nrcpt={count} (queue active)", received.body.size);
+    Ok(())
 }
 
 fn message(visit: &Visit, transaction: &Transaction, sender: ReversePath, received: Received) -> Message {
@@ -86,7 +91,8 @@ fn message(visit: &Visit, transaction: &Transaction, sender: ReversePath, receiv
     }
 }
 
-async fn commit(service: &Service, message: Message, to: Vec<Delivery>, way: impl FnOnce(Plan) -> Plan) -> Result<(), Reply> {
+/// Commits the plan of a message; `Ok` says that it is durable.
+pub(crate) async fn commit(service: &Service, message: Message, to: Vec<Delivery>, way: impl FnOnce(Plan) -> Plan) -> Result<(), Reply> {
     let id = message.id;
     let committed = async {
         let plan = Plan::for_message(message, to, millis(SystemTime::now()), service.settings.plan).await?;
@@ -101,7 +107,7 @@ async fn commit(service: &Service, message: Message, to: Vec<Delivery>, way: imp
     }
 }
 
-fn kept_not(id: QueueId, error: &bodies::Error) -> Reply {
+pub(crate) fn kept_not(id: QueueId, error: &bodies::Error) -> Reply {
     tracing::error!("{id}: the message can't be kept: {error}");
     if matches!(error, bodies::Error::Full { .. }) { NO_ROOM } else { NOT_NOW }
 }

@@ -2,11 +2,11 @@
 //!
 //! What is done to it is what Postfix's cleanup does: `Received:` goes on top; fields that betray or contradict the
 //! envelope are taken out (`message_drop_headers`); for our own users a missing `Date:` and `Message-ID:` are added
-//! (RFC 6409 §8.2). All else stays byte for byte. A message is never refused for what its header looks like: where it
+//! (RFC 6409 §8.2), and for those of this machine `From:`, and our domain to addresses that have none. All else stays byte for byte. A message is never refused for what its header looks like: where it
 //! stops being one, an empty line is put, so that a reader sees the rest as the body.
 
 use bytes::Bytes;
-use mail::header;
+use mail::{header, rewrite};
 
 /// Octets of a header that are held unless `header_size_limit` says otherwise. A longer one passes as it is, but for
 /// `Received:`.
@@ -18,6 +18,9 @@ const LOGGED: usize = 250;
 /// Fields taken out (`message_drop_headers`).
 const DROPPED: [&str; 4] = ["bcc", "content-length", "resent-bcc", "return-path"];
 
+/// What fields of those who send a message again begin with.
+const RESENT: &str = "Resent-";
+
 /// Collects the header out of a message that streams by.
 pub struct Head {
     held: Vec<u8>,
@@ -28,14 +31,17 @@ pub struct Head {
 pub struct Additions {
     /// `Received:`, whole.
     pub received: String,
-    /// `Date:` and `Message-ID:` for a message that has none; whole fields.
+    /// For a message that has none of its own.
     pub missing: Option<Missing>,
+    /// Domain for addresses that have none (`myorigin`).
+    pub origin: Option<String>,
 }
 
-/// Whole fields, with their line ends.
+/// Values of fields. A message that was sent again (RFC 5322 §3.6.6) gets them as `Resent-…`.
 pub struct Missing {
     pub date: String,
     pub message_id: String,
+    pub from: Option<String>,
 }
 
 /// A header ready to be stored.
@@ -86,19 +92,19 @@ pub fn complete(head: &[u8], most: usize, additions: Additions) -> Completed {
         return Completed { message_id: printable(&message_id), bytes: out, hops };
     }
     if let Some(missing) = additions.missing {
-        let add = |out: &mut Vec<u8>, name: &str, field: &str| {
-            if !fields.iter().any(|have| have.is(name)) {
-                out.extend_from_slice(field.as_bytes());
+        let again = fields.iter().any(|field| field.name.get(..RESENT.len()).is_some_and(|name| name.eq_ignore_ascii_case(RESENT.as_bytes())));
+        for (name, value) in [("Date", Some(missing.date)), ("Message-ID", Some(missing.message_id)), ("From", missing.from)] {
+            let name = format!("{}{name}", if again { RESENT } else { "" });
+            if let Some(value) = value.filter(|_| !fields.iter().any(|have| have.is(&name))) {
+                out.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
             }
-        };
-        add(&mut out, "date", &missing.date);
-        add(&mut out, "message-id", &missing.message_id);
+        }
     }
     let mut end = 0;
     for field in &fields {
         end = field.span.end;
         if !DROPPED.iter().any(|name| field.is(name)) {
-            out.extend_from_slice(head.get(field.span.clone()).unwrap_or_default());
+            put(&mut out, head, field, additions.origin.as_deref());
         }
     }
     let rest = head.get(end..).unwrap_or_default();
@@ -108,6 +114,21 @@ pub fn complete(head: &[u8], most: usize, additions: Additions) -> Completed {
     out.extend_from_slice(rest);
     let message_id = header::find(&out, "message-id").map(header::unfold).unwrap_or_default();
     Completed { message_id: printable(&message_id), bytes: out, hops }
+}
+
+/// A field as it stands, or with our domain where an address has none.
+fn put(out: &mut Vec<u8>, head: &[u8], field: &header::Field<'_>, origin: Option<&str>) {
+    let whole = head.get(field.span.clone()).unwrap_or_default();
+    let addresses = origin.filter(|_| rewrite::FIELDS.iter().any(|name| field.is(name)));
+    match addresses.and_then(|origin| rewrite::addresses(field.value, |spec| rewrite::qualified(spec, origin))) {
+        Some(value) => {
+            out.extend_from_slice(field.name);
+            out.push(b':');
+            out.extend_from_slice(&value);
+            out.extend_from_slice(b"\r\n");
+        }
+        None => out.extend_from_slice(whole),
+    }
 }
 
 /// RFC 5322 §3.6.8: printable, no blank, no colon.
@@ -124,8 +145,8 @@ mod tests {
     use super::*;
 
     fn additions(missing: bool) -> Additions {
-        let missing = missing.then(|| Missing { date: "Date: now\r\n".into(), message_id: "Message-ID: <new@x>\r\n".into() });
-        Additions { received: "Received: here\r\n".into(), missing }
+        let missing = missing.then(|| Missing { date: "now".into(), message_id: "<new@x>".into(), from: None });
+        Additions { received: "Received: here\r\n".into(), missing, origin: None }
     }
 
     fn text(head: &str, missing: bool) -> String {
@@ -140,6 +161,19 @@ mod tests {
         assert_eq!(text("Subject: a\r\n\r\n", false), "Received: here\r\nSubject: a\r\n\r\n");
         assert_eq!(text("\r\n", true), "Received: here\r\nDate: now\r\nMessage-ID: <new@x>\r\n\r\n");
         assert_eq!(text("", false), "Received: here\r\n");
+    }
+
+    #[test]
+    fn a_message_of_this_machine_gets_a_sender_and_our_domain() {
+        let local = |head: &str| {
+            let missing = Some(Missing { date: "now".into(), message_id: "<new@x>".into(), from: Some("root@x".into()) });
+            let additions = Additions { received: "Received: here\r\n".into(), missing, origin: Some("x".into()) };
+            String::from_utf8(complete(head.as_bytes(), HELD, additions).bytes).expect("ASCII in, ASCII out")
+        };
+        let whole = "Received: here\r\nDate: now\r\nMessage-ID: <new@x>\r\nFrom: root@x\r\nTo: A <a@x>,\r\n b@y, c@x\r\nSubject: d\r\n\r\n";
+        assert_eq!(local("To: A <a>,\r\n b@y, c\r\nSubject: d\r\n\r\n"), whole);
+        let again = "Received: here\r\nResent-Date: now\r\nResent-Message-ID: <new@x>\r\nFrom: a@y\r\nResent-from: b@x\r\n\r\n";
+        assert_eq!(local("From: a@y\r\nResent-from: b\r\n\r\n"), again);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Receiving mail: what each verb of SMTP means here. Start at `visit.rs`, then `transaction.rs`.
 //!
 //! Serves `smtp` (25: from everybody, to us), `submission` (587) and `submissions` (465: from our own users, to
-//! everybody), and `lmtp` (from a program in front of us, to our own users). The language is `smtp`'s; who a recipient is,
+//! everybody), and `lmtp` (from a program in front of us, to our own users); and what users of this machine hand in (`pickup.rs`). The language is `smtp`'s; who a recipient is,
 //! `route`'s; what becomes of an accepted message, `mda`'s. Here is decided who may send what to whom, and when 250 may be
 //! said: after the commit, never before.
 //!
@@ -21,8 +21,10 @@ mod accept;
 mod access;
 mod head;
 mod intake;
+pub mod letter;
 mod login;
 mod peer;
+mod pickup;
 mod recipient;
 mod sender;
 mod settings;
@@ -30,5 +32,6 @@ mod tally;
 mod transaction;
 mod visit;
 
+pub use pickup::NotTaken;
 pub use settings::{Role, Settings};
 pub use visit::Smtpd;

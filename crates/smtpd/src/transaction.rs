@@ -171,10 +171,11 @@ impl Transaction {
         let host = &settings.smtp.host;
         let received = mail::trace::Received { from: Some(from), by: host, software: &settings.software, id: &id, recipient: only, date };
         let missing = (visit.role() == Role::Submission).then(|| Missing {
-            date: format!("Date: {}\r\n", date.rfc5322()),
-            message_id: format!("Message-ID: <{id}@{host}>\r\n"),
+            date: date.rfc5322(),
+            message_id: format!("<{id}@{host}>"),
+            from: None,
         });
-        Additions { received: received.to_string(), missing }
+        Additions { received: received.to_string(), missing, origin: None }
     }
 }
 

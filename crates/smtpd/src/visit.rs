@@ -295,6 +295,10 @@ impl Smtpd {
         Smtpd(Arc::new(Service { settings, store, auth, router, trusting: Arc::new(trusting), usual: Arc::new(usual) }))
     }
 
+    pub(crate) fn service(&self) -> &Service {
+        &self.0
+    }
+
     /// The language for one client: `move |peer| smtpd.dialogue(peer)` for `net::serve`.
     pub fn dialogue(&self, peer: &net::Peer) -> Session {
         let local = peer.remote.ip().is_loopback() && peer.local.ip().is_loopback();

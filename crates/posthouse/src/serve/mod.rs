@@ -2,9 +2,12 @@
 
 mod doors;
 mod locks;
+mod pickup;
 pub mod services;
 mod signals;
 mod sweep;
+
+pub use pickup::open_rooms;
 
 use std::path::Path;
 
@@ -70,6 +73,10 @@ where
     let stopper = Stopper::new();
     let tls = certificates(house)?;
     let held = locks::hold(house, SERVICES.into_iter().filter(|service| !BEHIND.contains(service) && wanted(service)))?;
+    // a service manager may forbid it to this process; setup has done it then
+    if let Err(failure) = open_rooms(&house.config.store_directory()) {
+        tracing::error!("{failure}");
+    }
     house.db.listen();
     let scram = crate::command::user::scram(house);
     let scram_plus = house.config.bool("scram_plus");

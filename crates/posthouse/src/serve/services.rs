@@ -69,7 +69,8 @@ impl mda::Routes for Routing {
 
 fn smtp(house: &House, service: &str, auth: &Auth, tls: bool) -> smtpd::Smtpd {
     let role = match service {
-        "smtp" => smtpd::Role::Relay,
+        // what users of this machine hand in is no dialogue, and has no role of its own
+        "smtp" | "submit" => smtpd::Role::Relay,
         "lmtp" => smtpd::Role::Lmtp,
         _ => smtpd::Role::Submission,
     };
@@ -134,12 +135,16 @@ pub fn start_housekeeping(house: &House, wanted: &dyn Fn(&str) -> bool, stopper:
         let runner = mda::Runner::new(house.store.clone(), routing.clone(), plan_limits(house));
         let outbound = outbound::Outbound::new(house.store.clone(), routing.clone(), outbound::Settings::of(&house.config));
         changeable.queue = Some(Queue { runner: runner.clone(), outbound: outbound.clone(), routing });
+        let submit = Arc::new(ArcSwap::from_pointee(smtp(house, "submit", &changeable.auth, changeable.tls)));
+        changeable.smtp.push(("submit", submit.clone()));
+        let store = house.config.store_directory();
         let work = move |stop: Stop| {
-            let stops = [stop.clone(), stop];
+            let stops = [stop.clone(), stop.clone()];
             let [here, elsewhere] = stops.map(|stop| async move { stop.requested().await });
             let (here, elsewhere) = (runner.clone().run(here), outbound.clone().run(elsewhere));
+            let handed_in = super::pickup::run(store.clone(), submit.clone(), stop);
             async move {
-                tokio::join!(here, elsewhere);
+                tokio::join!(here, elsewhere, handed_in);
             }
         };
         tasks.push(tokio::spawn(Role::new(house, "queue")?.run(stopper.stop(), work)));

@@ -2,7 +2,7 @@
 //!
 //! They say what Postfix's say, in its formats, with its exit codes (its mail_queue tools end with sysexits.h's codes, postconf
 //! and postcat with 1). They work with the server up or down: both meet in the store. Where Postfix wants root, here
-//! whoever may open the store may do it.
+//! whoever may open the store may do it. `sendmail` alone is for everybody: it opens nothing.
 
 mod options;
 pub mod postcat;
@@ -10,6 +10,7 @@ mod postmap;
 pub mod postqueue;
 mod postsuper;
 pub mod queued;
+mod sendmail;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -18,7 +19,11 @@ use std::process::ExitCode;
 
 use postmap::Form;
 
-use crate::failure::{self, Code, Failure};
+use config::raw::Raw;
+use config::source::Source;
+use config::file;
+
+use crate::failure::Failure;
 
 /// A tool that is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +44,9 @@ pub enum Tool {
     Postqueue,
     /// Deletes, holds, releases and requeues.
     Postsuper,
-    /// One that will be.
-    NotBuilt(&'static str),
+    /// Takes mail in from the programs of this machine.
+    Sendmail,
 }
-
-/// The names of Postfix's other tools.
-const NOT_BUILT: [&str; 1] = ["sendmail"];
 
 /// The tool that `name` (the first word of the command line) stands for.
 pub fn called_as(name: Option<&OsString>) -> Option<Tool> {
@@ -57,7 +59,8 @@ pub fn called_as(name: Option<&OsString>) -> Option<Tool> {
         "postmap" => Some(Tool::Postmap),
         "postqueue" => Some(Tool::Postqueue),
         "postsuper" => Some(Tool::Postsuper),
-        name => NOT_BUILT.into_iter().find(|known| *known == name).map(Tool::NotBuilt),
+        "sendmail" => Some(Tool::Sendmail),
+        _ => None,
     }
 }
 
@@ -66,9 +69,6 @@ impl Tool {
     pub fn run(self, arguments: Vec<OsString>) -> ExitCode {
         let arguments: Vec<String> = arguments.into_iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
         match self {
-            Tool::NotBuilt(name) => {
-                failure::exit(Err(Failure::new(Code::Unavailable, name, "this tool is not built yet; the README's table tells what is")))
-            }
             Tool::Postconf => {
                 let arguments: Vec<String> = ["-c".into(), directory()].into_iter().chain(arguments).collect();
                 let code = config::postconf::run(&arguments, &mut std::io::stdout().lock(), &mut std::io::stderr().lock());
@@ -80,6 +80,7 @@ impl Tool {
             Tool::Postmap => found("postmap", postmap::run(Form::Map, &arguments)),
             Tool::Postcat => end("postcat", postcat::run(&arguments)),
             Tool::Postqueue => end("postqueue", postqueue::run(&arguments)),
+            Tool::Sendmail => end("sendmail", sendmail::run(&arguments)),
             Tool::Postsuper => end("postsuper", postsuper::run(&arguments)),
         }
     }
@@ -88,6 +89,15 @@ impl Tool {
 /// `MAIL_CONFIG` names the directory when no `-c` does.
 fn directory() -> String {
     std::env::var("MAIL_CONFIG").unwrap_or_else(|_| "/etc/posthouse".into())
+}
+
+/// The expanded value of a parameter, whether this program obeys it or not.
+fn parameter(directory: &str, name: &str) -> Result<String, String> {
+    let path = Path::new(directory).join("main.cf");
+    let text = file::read(&path).map_err(|error| format!("open {}: {error}", path.display()))?;
+    let source = Source::parse(&path.display().to_string(), &text);
+    let raw = Raw { directory: directory.to_owned(), source, overrides: Vec::new(), machine: file::this_machine() };
+    raw.expanded(name).map(|expanded| expanded.text).map_err(|error| error.to_string())
 }
 
 /// Ends a tool: `TOOL: fatal: TEXT`.
@@ -135,7 +145,7 @@ mod tests {
     fn a_link_is_the_tool_it_is_named_after() {
         assert_eq!(called_as(Some(&"/usr/sbin/postconf".into())), Some(Tool::Postconf));
         assert_eq!(called_as(Some(&"mailq".into())), Some(Tool::Mailq));
-        assert_eq!(called_as(Some(&"sendmail".into())), Some(Tool::NotBuilt("sendmail")));
+        assert_eq!(called_as(Some(&"sendmail".into())), Some(Tool::Sendmail));
         assert_eq!(called_as(Some(&"./posthouse".into())), None);
         assert_eq!(called_as(None), None);
     }

@@ -8,8 +8,6 @@ use std::path::Path;
 
 use config::maps::text::{self, Row};
 use config::maps::{TEXT_TYPES, Table, aliases, split};
-use config::raw::Raw;
-use config::source::Source;
 use config::{Problem, file};
 
 use super::queued::put;
@@ -56,7 +54,7 @@ struct Asked {
 /// `postmap` or `postalias`. False if a key was not found.
 pub(super) fn run(form: Form, arguments: &[String]) -> Result<bool, Fatal> {
     let asked = read(form, arguments)?;
-    let kind = parameter(&asked.directory, "default_database_type").unwrap_or_else(|_| "hash".into());
+    let kind = super::parameter(&asked.directory, "default_database_type").unwrap_or_else(|_| "hash".into());
     let named = |table: &String| if split(table).is_some() { table.clone() } else { format!("{kind}:{table}") };
     let tables: Vec<String> = asked.tables.iter().map(named).collect();
     match (&asked.key, asked.list) {
@@ -76,7 +74,7 @@ pub(super) fn run(form: Form, arguments: &[String]) -> Result<bool, Fatal> {
 pub(super) fn newaliases(arguments: &[String]) -> Result<(), Fatal> {
     let (given, _) = options::read(arguments, "c:v").map_err(|_| Fatal::new(64, "usage: newaliases [-c config_dir]"))?;
     let directory = given.into_iter().find(|(letter, _)| *letter == 'c').map_or_else(super::directory, |(_, value)| value);
-    let tables = parameter(&directory, "alias_database").map_err(|error| Fatal::new(1, error))?;
+    let tables = super::parameter(&directory, "alias_database").map_err(|error| Fatal::new(1, error))?;
     let tables = config::value::list(&tables).map_err(|error| Fatal::new(1, error))?;
     tables.iter().try_for_each(|table| check(Form::Alias, table, true))
 }
@@ -100,15 +98,6 @@ fn read(form: Form, arguments: &[String]) -> Result<Asked, Fatal> {
         return Err(form.usage());
     }
     Ok(asked)
-}
-
-/// The expanded value of a parameter, whether this program obeys it or not.
-fn parameter(directory: &str, name: &str) -> Result<String, String> {
-    let path = Path::new(directory).join("main.cf");
-    let text = file::read(&path).map_err(|error| format!("open {}: {error}", path.display()))?;
-    let source = Source::parse(&path.display().to_string(), &text);
-    let raw = Raw { directory: directory.to_owned(), source, overrides: Vec::new(), machine: file::this_machine() };
-    raw.expanded(name).map(|expanded| expanded.text).map_err(|error| error.to_string())
 }
 
 /// Opens a table and warns of what is wrong in it.
