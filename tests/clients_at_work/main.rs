@@ -14,6 +14,7 @@ mod offlineimap;
 mod python;
 mod s_nail;
 mod scram;
+mod sendmail;
 mod side_by_side;
 mod swaks_and_curl;
 mod thunderbird;
