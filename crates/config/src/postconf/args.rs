@@ -2,6 +2,7 @@
 
 use super::Fatal;
 use super::master::{Master, Part};
+use super::master_edit::{self, MasterEdit};
 use crate::edit::Edit;
 use crate::source;
 use std::io::Write;
@@ -12,8 +13,14 @@ pub(super) enum Request {
     Locks,
     /// `-m`
     Maps,
+    /// `-a`, `-A`: what `smtpd_sasl_type` and `smtp_sasl_type` may name
+    SaslTypes { server: bool },
+    /// `-T`
+    Tls(String),
     /// `-M`, `-F`, `-P`
     Master(Master),
+    /// `-M`, `-F`, `-P` with `-e`, `-X`, `-#`
+    MasterEdit(MasterEdit),
     /// `-e`, `-X`, `-#`
     Change(Change),
     Show(Show),
@@ -35,6 +42,8 @@ pub(super) struct Show {
     pub no_values: bool,
     pub expand: bool,
     pub fold: bool,
+    /// An object a line (Postfix 3.11).
+    pub json: bool,
     pub overrides: Vec<(String, String)>,
     pub builtin: bool,
     pub user: bool,
@@ -43,9 +52,9 @@ pub(super) struct Show {
     pub names: Vec<String>,
 }
 
-const USAGE: &str = "usage: postconf [-c config_dir] [-C param_class] [-d (parameter defaults)] [-e (edit configuration)] [-f (fold lines)] [-F (master.cf fields)] \
-    [-h (no names)] [-H (no values)] [-l (lock types)] [-m (map types)] [-M (master.cf)] [-n (non-default parameters)] [-o name=value (override parameter value)] \
-    [-p (main.cf, default)] [-P (master.cf parameters)] [-v (verbose)] [-x (expand parameter values)] [-X (exclude)] [-# (comment-out)] [name...]";
+const USAGE: &str = "usage: postconf [-a (server SASL types)] [-A (client SASL types)] [-c config_dir] [-C param_class] [-d (parameter defaults)] [-e (edit configuration)] [-f (fold lines)] [-F (master.cf fields)] \
+    [-h (no names)] [-H (no values)] [-j (JSON)] [-l (lock types)] [-m (map types)] [-M (master.cf)] [-n (non-default parameters)] [-o name=value (override parameter value)] \
+    [-p (main.cf, default)] [-P (master.cf parameters)] [-q (quiet)] [-T compile-version|run-version|public-key-algorithms] [-v (verbose)] [-x (expand parameter values)] [-X (exclude)] [-# (comment-out)] [name...]";
 
 /// Options that take a value.
 const WITH_VALUE: &str = "cCoT";
@@ -63,7 +72,8 @@ pub(super) fn parse(args: &[&str], err: &mut dyn Write) -> Result<Request, Fatal
     let mut show = Show { builtin: true, user: true, service: true, ..Show::default() };
     let mut modes: Vec<char> = Vec::new();
     let mut list = None;
-    let mut part = None;
+    let mut parts = Vec::new();
+    let mut tls = None;
     for (option, value) in options {
         match option {
             'c' => show.directory = Some(value.to_owned()),
@@ -75,11 +85,14 @@ pub(super) fn parse(args: &[&str], err: &mut dyn Write) -> Result<Request, Fatal
             'H' => show.no_values = true,
             'x' => show.expand = true,
             'f' => show.fold = true,
+            'j' => show.json = true,
+            'T' => tls = Some(value.to_owned()),
             'a' | 'A' | 'l' | 'm' => list = Some(option),
-            'e' | 'X' | '#' | 'p' | 'v' => {}
-            'M' => part = Some(Part::Services),
-            'F' => part = Some(Part::Fields),
-            'P' => part = Some(Part::Parameters),
+            // -q (Postfix 3.9) silences words about what goes out of use; there are none
+            'e' | 'X' | '#' | 'p' | 'q' | 'v' => {}
+            'M' => parts.push(('M', Part::Services)),
+            'F' => parts.push(('F', Part::Fields)),
+            'P' => parts.push(('P', Part::Parameters)),
             _ => return Err(format!("-{option} is not supported here").into()),
         }
         if MODES.contains(option) && !modes.contains(&option) {
@@ -96,12 +109,30 @@ pub(super) fn parse(args: &[&str], err: &mut dyn Write) -> Result<Request, Fatal
     match list {
         Some('l') => return Ok(Request::Locks),
         Some('m') => return Ok(Request::Maps),
-        Some(other) => return Err(format!("-{other} is not supported here").into()),
+        Some(other) => return Ok(Request::SaslTypes { server: other == 'a' }),
         None => {}
     }
-    if let Some(part) = part {
-        if let Some(mode) = modes.iter().find(|mode| "eX#".contains(**mode)) {
-            return Err(format!("-{mode}: master.cf is not edited here: it has no effect; see services and SERVICE_listen").into());
+    if let Some(mode) = tls {
+        return Ok(Request::Tls(mode));
+    }
+    parts.sort_by_key(|(option, _)| *option);
+    parts.dedup_by_key(|(option, _)| *option);
+    if parts.len() > 1 {
+        let options: String = parts.iter().map(|(option, _)| format!(" -{option}")).collect();
+        return Err(format!("specify one of{options}").into());
+    }
+    if let Some((option, part)) = parts.pop() {
+        let with = match part {
+            Part::Services => "efoxX#v",
+            Part::Fields => "efhHox",
+            Part::Parameters => "efhHoxX",
+        };
+        if let Some(mode) = modes.iter().find(|mode| !with.contains(**mode)) {
+            return Err(format!("with option -{option}, do not specify -{mode}").into());
+        }
+        if let Some(mode) = modes.iter().copied().find(|mode| "eX#".contains(*mode)) {
+            let requests = master_edit::requests(part, mode, &names)?;
+            return Ok(Request::MasterEdit(MasterEdit { directory: show.directory, part, requests }));
         }
         let patterns = names.iter().map(|name| (*name).to_owned()).collect();
         let Show { directory, fold, no_names, no_values, .. } = show;

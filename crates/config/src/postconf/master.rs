@@ -1,6 +1,6 @@
 //! `postconf -M`, `-F`, `-P`: shows a master.cf, its fields, and the parameters that its services set.
 //!
-//! A master.cf has no effect here, so it is shown, for scripts and for who comes from Postfix, and not edited.
+//! A master.cf has no effect here; it is shown and edited ([`super::master_edit`]) for scripts and for who comes from Postfix.
 
 use super::Fatal;
 use super::args::default_directory;
@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// Fields before the arguments, as `-F` names them; the last of them begins the command.
-const FIELDS: [&str; 8] = ["service", "type", "private", "unprivileged", "chroot", "wakeup", "process_limit", "command"];
+pub(super) const FIELDS: [&str; 8] = ["service", "type", "private", "unprivileged", "chroot", "wakeup", "process_limit", "command"];
 /// Where each field begins, if those before it leave room.
 const COLUMNS: [usize; 8] = [0, 11, 17, 25, 33, 41, 49, 57];
 /// Width of a folded line, and how far the next is moved in.
@@ -39,10 +39,60 @@ pub(super) struct Master {
     pub patterns: Vec<String>,
 }
 
-/// A line of master.cf: its fields and the arguments of its command.
-struct Service {
-    fields: Vec<String>,
-    arguments: Vec<String>,
+/// A line of master.cf: its fields and the arguments of its command, without braces around them; `-o` and its `name=value` are two.
+pub(super) struct Service {
+    pub fields: Vec<String>,
+    pub arguments: Vec<String>,
+}
+
+impl Service {
+    /// Reads a logical line; none if fields are missing.
+    pub fn parse(line: &str) -> Option<Service> {
+        let mut fields = words(line);
+        if fields.len() < FIELDS.len() {
+            return None;
+        }
+        let arguments = arguments(fields.split_off(FIELDS.len()));
+        Some(Service { fields, arguments })
+    }
+
+    /// How many of the arguments are options, with their values.
+    pub fn options(&self) -> usize {
+        let mut at = 0;
+        while let Some(argument) = self.arguments.get(at).filter(|argument| argument.starts_with('-')) {
+            at += if argument == "-o" { 2 } else { 1 };
+        }
+        at.min(self.arguments.len())
+    }
+}
+
+/// Arguments as they are kept: options first, each `-o` apart from its value; braces only where they are more than a way to write blanks.
+pub(super) fn arguments(words: Vec<String>) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let mut options = true;
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        options &= word.starts_with('-');
+        let value = match word.strip_prefix("-o").filter(|_| options) {
+            None => {
+                arguments.push(bare(&word).to_owned());
+                continue;
+            }
+            Some("") => words.next(),
+            Some(glued) => Some(glued.to_owned()),
+        };
+        arguments.push("-o".to_owned());
+        arguments.extend(value.map(|value| match bare(&value).split_once('=') {
+            Some((name, text)) if value.starts_with('{') => format!("{}={}", name.trim_ascii_end(), text.trim_ascii_start()),
+            _ => value,
+        }));
+    }
+    arguments
+}
+
+/// Without the braces around it, and the blanks within them.
+fn bare(word: &str) -> &str {
+    word.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')).map_or(word, str::trim_ascii)
 }
 
 pub(super) fn show(asked: &Master, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Fatal> {
@@ -75,18 +125,13 @@ fn read(path: &Path) -> Result<Vec<Service>, Fatal> {
     let text = file::read(path).map_err(|error| format!("open {name}: {error}"))?;
     let mut services = Vec::new();
     for (line, logical) in maps::logical(&text) {
-        let mut words = words(&logical);
-        if words.len() < FIELDS.len() {
-            return Err(format!("file {name}: line {line}: bad field count").into());
-        }
-        let arguments = words.split_off(FIELDS.len());
-        services.push(Service { fields: words, arguments });
+        services.push(Service::parse(&logical).ok_or_else(|| format!("file {name}: line {line}: bad field count"))?);
     }
     Ok(services)
 }
 
 /// At white space, what stands in braces kept together.
-fn words(line: &str) -> Vec<String> {
+pub(super) fn words(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut depth = 0usize;
     let mut apart = true;
@@ -96,7 +141,7 @@ fn words(line: &str) -> Vec<String> {
             continue;
         }
         match c {
-            '{' if apart || depth > 0 => depth += 1,
+            '{' => depth += 1,
             '}' if depth > 0 => depth -= 1,
             _ => {}
         }
@@ -125,7 +170,7 @@ fn lines(asked: &Master, service: &Service) -> Vec<(String, String)> {
     match asked.part {
         Part::Services => vec![(base, print(service, asked.fold))],
         Part::Fields => {
-            let value = |at: usize| if at == 7 { [&service.fields[7..], &service.arguments[..]].concat().join(" ") } else { service.fields[at].clone() };
+            let value = |at: usize| if at == 7 { command(service).into_iter().fold(service.fields[7].clone(), |text, (argument, _)| text + " " + &argument) } else { service.fields[at].clone() };
             FIELDS.iter().enumerate().map(|(at, name)| named(name, &value(at))).collect()
         }
         Part::Parameters => {
@@ -140,19 +185,32 @@ fn lines(asked: &Master, service: &Service) -> Vec<(String, String)> {
     }
 }
 
-/// The parameters of `-o name=value` and `-o { name = value }`.
+/// The parameters that options set.
 fn overrides(service: &Service) -> impl Iterator<Item = (String, String)> + '_ {
-    let text = |at: usize| {
-        let argument = service.arguments.get(at)?.strip_prefix("-o")?;
-        let text = if argument.is_empty() { service.arguments.get(at + 1)?.as_str() } else { argument };
-        let bare = text.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')).unwrap_or(text);
-        let (name, value) = bare.split_once('=')?;
-        Some((name.trim_ascii().to_owned(), value.trim_ascii().to_owned()))
-    };
-    (0..service.arguments.len()).filter_map(text)
+    let options = service.arguments.get(..service.options()).unwrap_or_default();
+    options.windows(2).filter(|pair| pair[0] == "-o").filter_map(|pair| pair[1].split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 
-fn print(service: &Service, fold: bool) -> String {
+/// The command and its arguments, blanks in braces; but those of the first that is no option, which the original forgets.
+fn command(service: &Service) -> Vec<(String, bool)> {
+    let options = service.options();
+    let mut parts = Vec::new();
+    for (at, argument) in service.arguments.iter().enumerate() {
+        let value = at < options && at > 0 && service.arguments[at - 1] == "-o";
+        let braces = at != options && argument.contains(|c: char| c.is_ascii_whitespace());
+        let text = if braces { format!("{{{argument}}}") } else { argument.clone() };
+        match parts.last_mut().filter(|_| value) {
+            Some((option, valued)) => {
+                *option = format!("{option} {text}");
+                *valued = true;
+            }
+            None => parts.push((text, false)),
+        }
+    }
+    parts
+}
+
+pub(super) fn print(service: &Service, fold: bool) -> String {
     let mut text = String::new();
     let mut width = 0;
     for (field, column) in service.fields.iter().zip(COLUMNS) {
@@ -164,21 +222,18 @@ fn print(service: &Service, fold: bool) -> String {
         text.push_str(field);
         width += field.len();
     }
-    let (mut options, mut after_value) = (true, false);
-    let mut arguments = service.arguments.iter();
+    let mut after_value = false;
     let turn = |text: &mut String, width: &mut usize| {
         text.push('\n');
         text.push_str(&" ".repeat(INDENT));
         *width = INDENT;
     };
-    while let Some(argument) = arguments.next() {
-        let value = if options && argument == "-o" { arguments.next() } else { None };
+    for (argument, valued) in command(service) {
         // An option with a value has a line of its own.
-        if fold && width > INDENT && (value.is_some() || after_value) {
+        if fold && width > INDENT && (valued || after_value) {
             turn(&mut text, &mut width);
         }
-        after_value = value.is_some();
-        options &= argument.starts_with('-');
+        after_value = valued;
         if width > INDENT {
             if fold && width + 1 + argument.len() >= LINE_WIDTH {
                 turn(&mut text, &mut width);
@@ -187,19 +242,14 @@ fn print(service: &Service, fold: bool) -> String {
                 width += 1;
             }
         }
-        text.push_str(argument);
+        text.push_str(&argument);
         width += argument.len();
-        if let Some(value) = value {
-            text.push(' ');
-            text.push_str(value);
-            width += 1 + value.len();
-        }
     }
     text
 }
 
 /// `smtp/inet`, `smtp`, `*/unix`: parts that are not there are any.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = name.splitn(3, '/');
     pattern.splitn(3, '/').all(|wanted| {
         let part = parts.next();

@@ -129,6 +129,9 @@ fn print(show: &Show, raw: &Raw, name: &str, out: &mut dyn Write, err: &mut dyn 
             Err(error) => return Err(macro_error(&error, err)),
         }
     }
+    if show.json {
+        return writeln!(out, "{{\"{name}\": \"{}\"}}", escaped(&source::squeeze(&value))).map_err(Fatal::from);
+    }
     let mut line = if show.no_names { String::new() } else { format!("{name} =") };
     let value = source::squeeze(&value);
     if !show.fold {
@@ -140,6 +143,16 @@ fn print(show: &Show, raw: &Raw, name: &str, out: &mut dyn Write, err: &mut dyn 
         fold(&mut line, &value);
     }
     writeln!(out, "{line}").map_err(Fatal::from)
+}
+
+/// As a JSON string holds it.
+fn escaped(text: &str) -> String {
+    let put = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    text.chars().map(put).collect()
 }
 
 fn fold(line: &mut String, value: &str) {
