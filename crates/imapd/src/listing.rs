@@ -17,7 +17,7 @@ use imap::response::{FetchItem, FetchLines};
 use imap::view::{Chosen, Message};
 use mail::Uid;
 use mail::mime::Structure;
-use store::{AccountId, Facts, Kind, MailboxId, Reading, Shelf, Store};
+use store::{AccountId, Facts, Identity, Kind, MailboxId, Reading, Shelf, Store};
 use tokio::task::JoinHandle;
 
 use crate::ahead::Ahead;
@@ -27,10 +27,12 @@ use crate::octets;
 use crate::selected::Selected;
 use crate::talk::Talk;
 
+/// Octets of an entry at most: a chunk of them is in memory.
+const LONGEST: usize = 64 << 10;
 /// An entry: octets of the envelope (32 bits), envelope, body structure; both with their names.
-const STRUCTURE: Kind = Kind { name: "structure", version: 1 };
+const STRUCTURE: Kind = Kind { name: "structure", version: 1, longest: LONGEST };
 /// An entry: the fields [`FIELDS`] of the header, in their order and as they are.
-const HEADER: Kind = Kind { name: "header", version: 1 };
+const HEADER: Kind = Kind { name: "header", version: 1, longest: LONGEST };
 
 /// What mail programs ask of whole mailboxes: Thunderbird, mutt, neomutt, K-9, Apple's and Roundcube's lists together.
 const FIELDS: [&str; 29] = [
@@ -258,8 +260,8 @@ impl<'a> Listing<'a> {
         while let Some(some) = making.next().await {
             made.extend(some?);
         }
-        for (uid, entry) in &made {
-            if let Some(slot) = uids.binary_search(uid).ok().and_then(|index| entries.get_mut(index)) {
+        for (of, entry) in &made {
+            if let Some(slot) = uids.binary_search(&of.uid).ok().and_then(|index| entries.get_mut(index)) {
                 *slot = entry.clone();
             }
         }
@@ -269,7 +271,7 @@ impl<'a> Listing<'a> {
 }
 
 /// Entries from the database and the messages. Those that are gone, or can't be read, are left out.
-async fn entries_of(store: Store, account: AccountId, mailbox: MailboxId, uids: Vec<Uid>, plan: Plan) -> Result<Vec<(Uid, Entry)>, db::Error> {
+async fn entries_of(store: Store, account: AccountId, mailbox: MailboxId, uids: Vec<Uid>, plan: Plan) -> Result<Vec<(Identity, Entry)>, db::Error> {
     let needs_structure = plan.structure || plan.header;
     let messages = store.messages(account, mailbox, &uids, needs_structure).await?;
     let mut bodies = if plan.header { store.read_all(account, mailbox, &uids).await? } else { Vec::new() };
@@ -287,7 +289,7 @@ async fn entries_of(store: Store, account: AccountId, mailbox: MailboxId, uids: 
             }
             entry.structure = plan.structure.then(|| Described::of(structure).to_entry());
         }
-        made.push((message.row.uid, entry));
+        made.push((message.identity(), entry));
     }
     Ok(made)
 }
@@ -305,13 +307,13 @@ impl Shelves {
         Ok(Readings { facts: begin(&self.facts).await?, structure: begin(&self.structure).await?, header: begin(&self.header).await? })
     }
 
-    async fn put(&self, made: Vec<(Uid, Entry)>) {
+    async fn put(&self, made: Vec<(Identity, Entry)>) {
         type Column = fn(&Entry) -> &Option<Bytes>;
         let columns: [(&Option<Shelf>, Column); 3] =
             [(&self.facts, |entry| &entry.facts), (&self.structure, |entry| &entry.structure), (&self.header, |entry| &entry.header)];
         for (shelf, column) in columns {
             if let Some(shelf) = shelf {
-                shelf.put(made.iter().filter_map(|(uid, entry)| Some((*uid, column(entry).clone()?))).collect()).await;
+                shelf.put(made.iter().filter_map(|(of, entry)| Some((*of, column(entry).clone()?))).collect()).await;
             }
         }
     }

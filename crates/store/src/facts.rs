@@ -4,7 +4,7 @@ use bytes::Bytes;
 use db::Error;
 use mail::{Date, Uid};
 
-use crate::{AccountId, Kind, Mailbox, Message, Store};
+use crate::{AccountId, Identity, Kind, Mailbox, Message, Store};
 
 /// Facts that never change. Kept as 26 octets (size, date, zone, date of saving; numbers little-endian) and the unique-id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ const AT_ONCE: usize = 5_000;
 
 impl Facts {
     /// The shelf they stand on.
-    pub const KIND: Kind = Kind { name: "facts", version: 2 };
+    pub const KIND: Kind = Kind { name: "facts", version: 2, longest: 1 << 10 };
 
     pub fn of(message: &Message) -> Facts {
         Facts { size: message.size, internaldate: message.internaldate, savedate: message.savedate, uidl: message.uidl.clone() }
@@ -55,7 +55,7 @@ impl Store {
     /// The facts of these messages (ascending) of a mailbox, as far as they are there.
     pub async fn facts(&self, account: AccountId, mailbox: &Mailbox, uids: &[Uid]) -> Result<Vec<(Uid, Facts)>, Error> {
         let Some(shelf) = self.shelf(account, mailbox.id, mailbox.uidvalidity, uids.len(), Facts::KIND).await? else {
-            return self.facts_now(account, mailbox, uids).await;
+            return Ok(self.facts_now(account, mailbox, uids).await?.into_iter().map(|(of, facts)| (of.uid, facts)).collect());
         };
         let (_, kept) = shelf.read().await?.next(uids.to_vec()).await?;
         let kept: Vec<Option<Facts>> = kept.into_iter().map(|entry| Facts::from_bytes(&entry?)).collect();
@@ -63,18 +63,18 @@ impl Store {
         let mut all: Vec<(Uid, Facts)> = uids.iter().zip(kept).filter_map(|(uid, facts)| Some((*uid, facts?))).collect();
         if !missing.is_empty() {
             let found = self.facts_now(account, mailbox, &missing).await?;
-            shelf.put(found.iter().map(|(uid, facts)| (*uid, facts.to_bytes())).collect()).await;
-            all.extend(found);
+            shelf.put(found.iter().map(|(of, facts)| (*of, facts.to_bytes())).collect()).await;
+            all.extend(found.into_iter().map(|(of, facts)| (of.uid, facts)));
             all.sort_unstable_by_key(|(uid, _)| *uid);
         }
         Ok(all)
     }
 
     /// The same from the database.
-    async fn facts_now(&self, account: AccountId, mailbox: &Mailbox, uids: &[Uid]) -> Result<Vec<(Uid, Facts)>, Error> {
+    async fn facts_now(&self, account: AccountId, mailbox: &Mailbox, uids: &[Uid]) -> Result<Vec<(Identity, Facts)>, Error> {
         let mut found = Vec::with_capacity(uids.len());
         for some in uids.chunks(AT_ONCE) {
-            found.extend(self.messages(account, mailbox.id, some, false).await?.iter().map(|message| (message.row.uid, Facts::of(message))));
+            found.extend(self.messages(account, mailbox.id, some, false).await?.iter().map(|message| (message.identity(), Facts::of(message))));
         }
         Ok(found)
     }

@@ -1,6 +1,6 @@
 //! What is in memory only so that it need not be read again: how much of it stays, and for how long.
 //!
-//! Four kinds of it: views, shelves, keys, and what is known of files of text. Whoever keeps something sees to it that one task
+//! Three kinds of it: views, shelves and keys. Whoever keeps something sees to it that one task
 //! looks after them all ([`Store::tend`]); it ends when nothing is left.
 
 use std::collections::HashMap;
@@ -62,12 +62,15 @@ impl<K: Copy + Eq + Hash, V: Shared> Lately<K, V> {
         Some(used.value.clone())
     }
 
-    pub(crate) fn keep(&self, key: K, value: V) {
-        let mut known = self.lock();
-        if known.get(&key).is_none_or(|known| value.replaces(&known.value)) {
-            known.insert(key, Used { value, at: Instant::now() });
-            shrink(&mut known);
+    /// What is known by this key from now on: this, or what it doesn't replace.
+    pub(crate) fn keep(&self, key: K, value: V) -> V {
+        let mut all = self.lock();
+        if let Some(known) = all.get(&key).filter(|known| !value.replaces(&known.value)) {
+            return known.value.clone();
         }
+        all.insert(key, Used { value: value.clone(), at: Instant::now() });
+        shrink(&mut all);
+        value
     }
 
     /// What is known by this key, else something new.
@@ -143,21 +146,20 @@ async fn tend(store: Weak<Inner>) {
 
 impl Inner {
     /// How many are left of each kind.
-    fn forget_unused(&self) -> [usize; 4] {
+    fn forget_unused(&self) -> [usize; 3] {
         let now = Instant::now();
-        [self.views.forget_unused(now), self.shelves.forget_unused(now), self.keys.forget_unused(now), self.texts.forget_unused(now)]
+        [self.views.forget_unused(now), self.shelves.forget_unused(now), self.keys.forget_unused(now)]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kind;
     use crate::testing::{World, name, on_every_engine};
 
-    fn known(world: &World) -> [usize; 4] {
+    fn known(world: &World) -> [usize; 3] {
         let inner = &world.store.inner;
-        [inner.views.lock().len(), inner.shelves.lock().len(), inner.keys.lock().len(), inner.texts.lock().len()]
+        [inner.views.lock().len(), inner.shelves.lock().len(), inner.keys.lock().len()]
     }
 
     async fn pass(time: Duration) {
@@ -174,22 +176,20 @@ mod tests {
             let (store, alice) = (&world.store, world.alice);
             let view = store.open(alice, &name("INBOX")).await.unwrap();
             let (mailbox, uids): (_, Vec<_>) = (view.mailbox.id, view.rows.iter().map(|row| row.uid).collect());
-            let keys = store.keys(alice, mailbox, &uids).await.unwrap();
-            drop(store.texts(alice, mailbox, &uids).await.unwrap());
-            let kind = Kind { name: "test", version: 1 };
-            assert!(store.shelf(alice, mailbox, view.mailbox.uidvalidity, crate::snapshot::LEAST, kind).await.unwrap().is_some());
-            assert_eq!(known(&world), [1; 4], "{}", world.engine);
+            // They stand on a shelf.
+            let keys = store.keys(alice, mailbox, view.mailbox.uidvalidity, &uids).await.unwrap();
+            assert_eq!(known(&world), [1; 3], "{}", world.engine);
 
             tokio::time::pause();
             pass(UNUSED - 2 * LOOK).await;
-            assert_eq!(known(&world), [1; 4], "{}: too early", world.engine);
+            assert_eq!(known(&world), [1; 3], "{}: too early", world.engine);
             pass(4 * LOOK).await;
-            assert_eq!(known(&world), [1, 0, 0, 0], "{}: what is held stays", world.engine);
+            assert_eq!(known(&world), [1, 0, 0], "{}: what is held stays", world.engine);
             assert_eq!(Arc::strong_count(&keys), 1, "{}", world.engine);
             let rows = view.rows.clone();
             drop(view);
             pass(UNUSED + 2 * LOOK).await;
-            assert_eq!(known(&world), [0; 4], "{}", world.engine);
+            assert_eq!(known(&world), [0; 3], "{}", world.engine);
             assert!(!store.inner.tended.0.load(Ordering::Acquire), "{}: nothing is left to look after", world.engine);
 
             tokio::time::resume();

@@ -5,8 +5,9 @@
 //! * Changes are [`db::Step`]s, one file each: [`Deposit`], [`SetFlags`], [`Copy`], [`Move`], [`Expunge`] … They can be committed together
 //!   with steps of the queue; [`Store`]'s methods commit one alone.
 //! * [`settle`]: after the commit, makes files of the bodies and file names of the flags; prunes the log; ends what was cut short.
-//! * `snapshot`: views of large mailboxes in a file each, derived, beside the spool. [`Shelf`]: what was computed of each message, the same way.
-//! * [`keys`]: what SEARCH, SORT and THREAD look at of headers, kept ready likewise. [`texts`]: the decoded text of messages.
+//! * `snapshot`: views of large mailboxes in a file each, derived, beside the spool. [`Shelf`]: what was computed of each message, beside them.
+//! * [`keys`]: what SEARCH, SORT and THREAD look at of headers. [`texts`]: the decoded text of messages. Both stand on shelves, and are made
+//!   by `derive`.
 //! * `lately`: how much of all this stays in memory, and for how long.
 //! * [`check`]: recounts what the counters say.
 //!
@@ -31,8 +32,8 @@
 //! | renaming a mailbox        | old directory    | yes | yes  | moved, before any mail is placed in it: `todo` |
 //! | deleting a mailbox        | its directory    | no  | yes  | removed, before any of its name is filled      |
 //! | marking an account removed| its home         | yes | no   | erased to the end                              |
-//! | writing keys or text      | torn             | yes | yes  | what is whole of the file counts               |
-//! | writing a snapshot, shelf | torn             | yes | yes  | ignored: its checksum is wrong                 |
+//! | writing a snapshot        | torn             | yes | yes  | ignored: its checksum is wrong                 |
+//! | writing to a shelf        | torn at its end  | yes | yes  | what is whole counts; cut at the next writing  |
 
 #![forbid(unsafe_code)]
 
@@ -43,10 +44,10 @@ pub mod check;
 mod combining;
 mod copy;
 mod deposit;
+mod derive;
 pub mod directory;
 mod expunge;
 mod facts;
-mod frames;
 mod ids;
 mod journal;
 pub mod keyword;
@@ -80,7 +81,7 @@ pub use keyword::Keywords;
 pub use keys::Keys;
 pub use mailbox::Mailbox;
 pub use r#move::Move;
-pub use message::{Message, READ_ALL};
+pub use message::{Identity, Message, READ_ALL};
 pub use refused::{Refused, refused};
 pub use set_flags::{Change, SetFlags, Stored};
 pub use shelf::{Kind, Reading, Shelf};
@@ -105,10 +106,9 @@ struct Inner {
     views: view::Views,
     shelves: shelf::Shelves,
     keys: keys::Kept,
-    texts: texts::Opened,
     tended: lately::Tended,
-    /// Who may look through text.
-    lookers: Arc<tokio::sync::Semaphore>,
+    /// Who may go through blocks of shelves.
+    threads: Arc<tokio::sync::Semaphore>,
     homes: directory::Homes,
     hosted: Arc<directory::Hosted>,
     /// Every body that is due came by this process and was not placed before; see [`settle`].
@@ -133,9 +133,8 @@ impl Store {
             views: view::Views::default(),
             shelves: shelf::Shelves::default(),
             keys: keys::Kept::default(),
-            texts: texts::Opened::default(),
             tended: lately::Tended::default(),
-            lookers: Arc::new(tokio::sync::Semaphore::new(texts::THREADS)),
+            threads: Arc::new(tokio::sync::Semaphore::new(shelf::THREADS)),
             homes: directory::Homes::default(),
             hosted,
             unplaced: AtomicBool::new(false),

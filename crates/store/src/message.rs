@@ -8,6 +8,7 @@ use db::{BoxFuture, Error, Failed, Locks, Step, Tx};
 use mail::mime::Structure;
 use mail::{Date, Uid};
 
+use crate::snapshot::checksum;
 use crate::{AccountId, MailboxId, MessageId, Row, Store, copy, settle::todo};
 
 /// A message in a mailbox.
@@ -27,12 +28,25 @@ pub struct Message {
     pub uidl: Option<String>,
 }
 
+/// What tells a message from another that had its UID on another time line: which message it is, and when it came into the mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub uid: Uid,
+    pub(crate) sum: u64,
+}
+
 /// Messages opened at once at most ([`Store::read_all`]).
 pub const READ_ALL: usize = 64;
 
 const COLUMNS: &str = "p.uid, p.message_id, p.flags, p.modseq, m.size, m.internaldate, m.zone, p.savedate, p.uidl";
 const TABLES: &str = "mailbox_message p JOIN message m ON m.account_id = p.account_id AND m.id = p.message_id";
 
+impl Message {
+    pub fn identity(&self) -> Identity {
+        let [id, came] = [self.row.id.get(), self.savedate].map(i64::to_le_bytes);
+        Identity { uid: self.row.uid, sum: checksum(&[id, came].concat()) }
+    }
+}
 
 impl Store {
     /// The messages of these UIDs (ascending) that are there, ascending. `with_structure` reads the cached structures too.

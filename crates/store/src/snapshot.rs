@@ -21,8 +21,8 @@ pub(crate) const LEAST: usize = 1_000;
 const LARGEST: u64 = 300 << 20;
 
 const MAGIC: &[u8; 8] = b"PHview1\n";
-/// The derived files of mailboxes: views, keys to search them by, their text.
-const KINDS: [&str; 3] = ["snapshots", "keys", "text"];
+/// Where derived files of former versions are: they are removed.
+const FORMER: [&str; 2] = ["keys", "text"];
 /// Octets before the columns, of a row in all columns, and after them.
 const HEAD: usize = 64;
 const ROW: usize = 28;
@@ -113,12 +113,13 @@ pub(crate) fn checksum(bytes: &[u8]) -> u64 {
 }
 
 impl Store {
+    /// Where the derived files of an account are.
     pub(crate) fn snapshots(&self, account: AccountId) -> PathBuf {
         self.derived("snapshots").join(account.to_string())
     }
 
-    /// Where derived files of a kind are, beside the spool: a directory an account, in it a file a mailbox, by their ids.
-    pub(crate) fn derived(&self, kind: &str) -> PathBuf {
+    /// Beside the spool.
+    fn derived(&self, kind: &str) -> PathBuf {
         let spool = self.bodies().directories().1;
         spool.parent().unwrap_or(&spool).join(kind)
     }
@@ -182,15 +183,17 @@ impl Store {
 
     /// Removes the files of mailboxes that are no more, and what a crash left half-written.
     pub(crate) async fn sweep_snapshots(&self, account: AccountId) -> Result<(), Error> {
-        let directories = KINDS.map(|kind| self.derived(kind).join(account.to_string()));
-        let directories: Vec<PathBuf> = directories.into_iter().filter(|directory| directory.exists()).collect();
-        if directories.is_empty() {
+        for kind in FORMER {
+            remove(self.derived(kind).join(account.to_string())).await;
+        }
+        let directory = self.snapshots(account);
+        if !directory.exists() {
             return Ok(());
         }
         let mailboxes = self.mailboxes(account).await?;
         let kept: std::collections::HashSet<String> = mailboxes.iter().map(|mailbox| mailbox.id.to_string()).collect();
         let swept = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
-            for entry in directories.iter().map(std::fs::read_dir).collect::<std::io::Result<Vec<_>>>()?.into_iter().flatten() {
+            for entry in std::fs::read_dir(&directory)? {
                 let entry = entry?;
                 // One that is just being written is missed by its writer, which only costs its file.
                 if !entry.file_name().to_str().is_some_and(|name| is_of(name, &kept)) {
@@ -204,15 +207,21 @@ impl Store {
 
     /// Removes all files of an account.
     pub(crate) async fn forget_snapshots(&self, account: AccountId) {
-        for kind in KINDS {
-            let directory = self.derived(kind).join(account.to_string());
-            let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(&directory)).await;
-            if let Ok(Err(error)) = removed
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                tracing::warn!("{kind} of account {account}: {error}");
-            }
+        for kind in FORMER {
+            remove(self.derived(kind).join(account.to_string())).await;
         }
+        remove(self.snapshots(account)).await;
+    }
+}
+
+/// Removes a directory of derived files, if it is there.
+async fn remove(directory: PathBuf) {
+    let shown = directory.display().to_string();
+    let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(&directory)).await;
+    if let Ok(Err(error)) = removed
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!("{shown}: {error}");
     }
 }
 

@@ -71,9 +71,9 @@ fn compare(keyed: &Keyed, criteria: &[Criterion], a: u32, b: u32) -> Ordering {
 fn by(keyed: &Keyed, by: By, a: u32, b: u32) -> Ordering {
     let text = |key| keyed.text(a, key).cmp(keyed.text(b, key));
     match by {
-        By::Arrival => keyed.facts(a).arrived.unix.cmp(&keyed.facts(b).arrived.unix),
+        By::Arrival => keyed.head(a).arrived.unix.cmp(&keyed.head(b).arrived.unix),
         By::Date => keyed.sent(a).cmp(&keyed.sent(b)),
-        By::Size => keyed.facts(a).size.cmp(&keyed.facts(b).size),
+        By::Size => keyed.head(a).size.cmp(&keyed.head(b).size),
         By::Subject => text(InOrder::Subject),
         By::From => text(InOrder::From),
         By::To => text(InOrder::To),

@@ -27,8 +27,8 @@ pub(super) async fn thread(reader: &mut Reader, thread: &Thread) -> Outcome {
 
 fn forest(keyed: &Keyed, algorithm: Algorithm) -> Forest {
     let message = |index| {
-        let facts = keyed.facts(index);
-        Message { id: facts.id, references: keyed.references(index), subject: facts.subject, is_reply: facts.is_reply, sent: keyed.sent(index) }
+        let head = keyed.head(index);
+        Message { id: head.id, references: keyed.references(index), subject: head.subject, is_reply: head.is_reply, sent: keyed.sent(index) }
     };
     let messages: Vec<Message<'_>> = keyed.indexes().map(message).collect();
     match algorithm {

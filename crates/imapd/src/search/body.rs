@@ -1,117 +1,40 @@
-//! Strings in a body: every text part, decoded, in pieces; and the headers of messages within (Q-02). Or all of that, to be kept.
+//! Strings in a body: every text part, decoded, in pieces; the headers of messages within; and those of parts, apart (Q-02).
 //!
 //! Memory: a piece, its decoded text, and as much of the text before it as the longest string needs to be found across the seam.
 
-use std::ops::Range;
-
 use bodies::Reader;
 use mail::fold::fold_into;
-use mail::mime::{Kind, Part, Structure};
-use mail::transfer::{Decoder, Encoding, TextDecoder};
-use store::texts::{Text, WHOLE};
+use mail::mime::Structure;
+use store::texts::{Place, decode, fields, places};
 
-use super::{needles_in_header, text};
-use crate::octets::HEADER_LIMIT;
+/// Which strings were found, by their index.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Looked {
+    pub(super) bodies: Vec<bool>,
+    /// In headers of parts, which TEXT looks into and BODY does not.
+    pub(super) parts: Vec<bool>,
+}
 
-/// Which of these folded strings the body holds.
-pub(super) async fn search(reader: &mut Reader, structure: &Structure, needles: &[Vec<u8>]) -> Result<Vec<bool>, bodies::Error> {
-    let mut hunt = Hunt::new(needles);
-    let mut places = Vec::new();
-    places_of(&structure.root, &mut places);
-    for place in places {
-        if hunt.is_over() {
-            break;
-        }
+/// Which of these folded strings the body holds; and, `in_parts`, the headers of its parts.
+pub(super) async fn search(reader: &mut Reader, structure: &Structure, needles: &[Vec<u8>], in_parts: bool) -> Result<Looked, bodies::Error> {
+    let (mut bodies, mut parts) = (Hunt::new(needles), Hunt::new(needles));
+    for place in places(structure) {
         match place {
-            Place::Header(range) => {
-                let end = range.end.min(range.start.saturating_add(HEADER_LIMIT));
-                let header = reader.read(range.start..end).await?;
-                hunt.found_all(needles_in_header(&header, needles));
-            }
+            _ if bodies.is_over() => break, // so TEXT is decided too
+            Place::PartHeader(range) if in_parts => parts.fields(&reader.read(range).await?),
+            Place::PartHeader(_) => {}
+            Place::Header(range) => bodies.fields(&reader.read(range).await?),
             Place::Text(part) => {
-                hunt.begin();
+                bodies.begin();
                 decode(reader, part, |text| {
-                    hunt.push(text);
-                    !hunt.is_over()
+                    bodies.push(text);
+                    !bodies.is_over()
                 })
                 .await?;
             }
         }
     }
-    Ok(hunt.found)
-}
-
-/// Appends all that is searched of a body, folded, as [`store::texts`] keeps it; false when it is longer than that.
-pub(super) async fn keep(reader: &mut Reader, structure: &Structure, kept: &mut Vec<u8>) -> Result<bool, bodies::Error> {
-    let mut places = Vec::new();
-    places_of(&structure.root, &mut places);
-    let mut folded = String::new();
-    for place in places {
-        match place {
-            Place::Header(range) => {
-                let end = range.end.min(range.start.saturating_add(HEADER_LIMIT));
-                text::fields(&reader.read(range.start..end).await?, kept);
-            }
-            Place::Text(part) => {
-                Text::part(kept);
-                decode(reader, part, |text| {
-                    folded.clear();
-                    fold_into(text, &mut folded);
-                    kept.extend_from_slice(folded.as_bytes());
-                    kept.len() <= WHOLE
-                })
-                .await?;
-            }
-        }
-        if kept.len() > WHOLE {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// What is text in a message, in its order. Parts nest at most `mail::mime::DEPTH_MAX` deep.
-enum Place<'s> {
-    Header(Range<u64>),
-    Text(&'s Part),
-}
-
-fn places_of<'s>(part: &'s Part, places: &mut Vec<Place<'s>>) {
-    match &part.kind {
-        Kind::Leaf if matches!(part.media.kind.as_str(), "text" | "message") => places.push(Place::Text(part)),
-        Kind::Leaf => {}
-        Kind::Multipart(parts) => parts.iter().for_each(|part| places_of(part, places)),
-        Kind::Message { part, .. } => {
-            places.push(Place::Header(part.header.clone()));
-            places_of(part, places);
-        }
-    }
-}
-
-/// Gives a part's text in pieces, as long as they are taken.
-async fn decode(reader: &mut Reader, part: &Part, mut take: impl FnMut(&str) -> bool) -> Result<(), bodies::Error> {
-    // An encoding nobody knows is looked at as it is.
-    let mut transfer = Decoder::new(Encoding::of(part.encoding.as_deref()).unwrap_or(Encoding::Identity));
-    let mut charset = TextDecoder::new(part.media.charset());
-    let (mut octets, mut text) = (Vec::new(), String::new());
-    reader.range(part.body.start, part.body.end.saturating_sub(part.body.start));
-    while let Some(piece) = reader.chunk().await? {
-        octets.clear();
-        text.clear();
-        transfer.push(&piece, &mut octets);
-        charset.push(&octets, &mut text);
-        if !take(&text) {
-            return Ok(());
-        }
-        tokio::task::yield_now().await; // a large body is much work, and others wait (Q-09)
-    }
-    octets.clear();
-    text.clear();
-    transfer.finish(&mut octets);
-    charset.push(&octets, &mut text);
-    charset.finish(&mut text);
-    take(&text);
-    Ok(())
+    Ok(Looked { bodies: bodies.found, parts: parts.found })
 }
 
 /// Strings being looked for.
@@ -152,11 +75,10 @@ impl<'n> Hunt<'n> {
         self.window.drain(..surplus);
     }
 
-    fn found_all(&mut self, indexes: impl IntoIterator<Item = usize>) {
-        for index in indexes {
-            if let Some(found) = self.found.get_mut(index) {
-                *found = true;
-            }
+    fn fields(&mut self, octets: &[u8]) {
+        for field in fields(octets) {
+            self.begin();
+            self.push(&field);
         }
     }
 }
@@ -168,12 +90,16 @@ mod tests {
     use bytes::Bytes;
     use proptest::prelude::*;
 
-    fn holds(message: &[u8], needle: &str) -> bool {
+    fn looked(message: &[u8], needle: &str) -> Looked {
         let structure = Structure::of_message(message);
         let mut reader = Reader::inline(Bytes::copy_from_slice(message));
         let needles = [fold(needle).into_bytes()];
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(search(&mut reader, &structure, &needles)).unwrap()[0]
+        runtime.block_on(search(&mut reader, &structure, &needles, true)).unwrap()
+    }
+
+    fn holds(message: &[u8], needle: &str) -> bool {
+        looked(message, needle).bodies[0]
     }
 
     #[test]
@@ -193,6 +119,15 @@ mod tests {
             --b\r\nContent-Type: text/html\r\n\r\n<p>html</p>\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: =?utf-8?q?inn=C3=A9r?=\r\n\r\nletter\r\n--b--\r\n";
         for (needle, is) in [("HTML", true), ("innér", true), ("letter", true), ("picture", false), ("outer", false), ("", true), ("html</p>letter", false)] {
             assert_eq!(holds(mixed, needle), is, "{needle}");
+        }
+    }
+
+    #[test]
+    fn q_02_headers_of_parts_are_looked_into_apart() {
+        let mixed = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: image/png\r\n\
+            Content-Disposition: attachment;\r\n filename=\"=?utf-8?q?M=C3=B6we?=.png\"\r\n\r\npicture\r\n--b--\r\n";
+        for (needle, is) in [("m\u{f6}we.png", true), ("content-disposition: attach", true), ("multipart", false), ("picture", false), ("=c3", false)] {
+            assert_eq!(looked(mixed, needle), Looked { bodies: vec![false], parts: vec![is] }, "{needle}");
         }
     }
 

@@ -11,7 +11,7 @@ use store::{AccountId, MailboxId, Store};
 use tokio::time::Instant;
 
 use super::known::{self, Known};
-use super::{Facts, Header, Query, text};
+use super::{Evidence, Header, Query};
 use crate::ahead::Ahead;
 use crate::command::fetch::ROWS;
 use crate::halt::Halt;
@@ -31,19 +31,19 @@ pub(crate) async fn find(query: Query, store: &Store, account: AccountId, select
     let mut verdicts: Vec<Option<bool>> = Vec::with_capacity(selected.view.count() as usize);
     let all = selected.view.all();
     for (seq, message) in selected.view.messages(&all) {
-        verdicts.push(query.judge(&Facts::of(seq, message)));
+        verdicts.push(query.judge(&Evidence::of(seq, message)));
         breathe(&verdicts, turn, talk, patience).await?;
     }
     let open = verdicts.iter().filter(|verdict| verdict.is_none()).count();
     let keys = match query.wants_known() && open > known::FEW {
         true => Some(known::all(store, account, selected, talk, patience).await?),
-        false => store.keys_at_hand(account, selected.id).filter(|_| open > 0),
+        false => store.keys_at_hand(account, selected.id, selected.uidvalidity).filter(|_| open > 0),
     };
     if let Some(keys) = &keys {
         let mut judged = Vec::with_capacity(verdicts.len());
         for ((seq, message), verdict) in selected.view.messages(&all).zip(&verdicts) {
-            let facts = || Facts { known: Known::of(keys, message.uid), ..Facts::of(seq, message) };
-            judged.push(verdict.or_else(|| query.judge(&facts())));
+            let evidence = || Evidence { known: Known::of(keys, message.uid), ..Evidence::of(seq, message) };
+            judged.push(verdict.or_else(|| query.judge(&evidence())));
             breathe(&judged, turn, talk, patience).await?;
         }
         verdicts = judged;
@@ -52,12 +52,14 @@ pub(crate) async fn find(query: Query, store: &Store, account: AccountId, select
     if let Some(needles) = query.needles().filter(|_| open > known::FEW) {
         // Where nearly all must be read anyway, what they say is kept for the next time.
         let completes = 2 * open > verdicts.len();
-        let looking = text::find(store.clone(), account, selected.id, selected.living(&all), needles.to_vec(), completes);
-        let found = patience.during(talk, looking).await??;
+        let (store, mailbox, uidvalidity) = (store.clone(), selected.id, selected.uidvalidity);
+        let (uids, needles, with_headers) = (selected.living(&all), needles.to_vec(), query.wants_headers());
+        let looking = async move { store.find_text(account, mailbox, uidvalidity, &uids, &needles, with_headers, completes).await };
+        let mut found = patience.during(talk, looking).await??.into_iter().peekable();
         for ((seq, message), verdict) in selected.view.messages(&all).zip(&mut verdicts).filter(|(_, verdict)| verdict.is_none()) {
-            let at = found.binary_search_by_key(&message.uid, |found| found.uid).ok();
+            while found.next_if(|found| found.uid < message.uid).is_some() {}
             let known = keys.as_ref().and_then(|keys| Known::of(keys, message.uid));
-            *verdict = query.judge(&Facts { known, found: at.and_then(|at| found.get(at)).copied(), ..Facts::of(seq, message) });
+            *verdict = query.judge(&Evidence { known, found: found.next_if(|found| found.uid == message.uid), ..Evidence::of(seq, message) });
         }
     }
     let mut messages = selected.view.messages(&all).zip(&mut verdicts).filter(|(_, verdict)| verdict.is_none());
@@ -107,12 +109,12 @@ async fn look(
     row: Option<&store::Message>,
 ) -> Result<bool, Halt> {
     let Some(row) = row else { return Ok(false) };
-    let mut facts = Facts::of(seq, &message);
-    facts.row = Some(row);
-    if let Some(verdict) = query.judge(&facts) {
+    let mut evidence = Evidence::of(seq, &message);
+    evidence.row = Some(row);
+    if let Some(verdict) = query.judge(&evidence) {
         return Ok(verdict);
     }
-    match read(query, store, account, mailbox, facts, row).await {
+    match read(query, store, account, mailbox, evidence, row).await {
         Err(error @ (Halt::Body(_) | Halt::Store(db::Error::Engine(_)))) => {
             tracing::error!(uid = %message.uid, %error, "a message can't be searched");
             Ok(false)
@@ -122,17 +124,17 @@ async fn look(
 }
 
 /// Cheap things first: the header, then the body, only while the verdict is open.
-async fn read(query: &Query, store: &Store, account: AccountId, mailbox: MailboxId, mut facts: Facts<'_>, row: &store::Message) -> Result<bool, Halt> {
+async fn read(query: &Query, store: &Store, account: AccountId, mailbox: MailboxId, mut evidence: Evidence<'_>, row: &store::Message) -> Result<bool, Halt> {
     let Some(mut reader) = store.read(account, mailbox, row.row.uid).await? else { return Ok(false) };
     let header = Header::read(&mut reader).await?;
-    facts.header = Some(&header);
-    if let Some(verdict) = query.judge(&facts) {
+    evidence.header = Some(&header);
+    if let Some(verdict) = query.judge(&evidence) {
         return Ok(verdict);
     }
     let Some(structure) = store.structure(account, mailbox, row).await? else { return Ok(false) };
-    let bodies = query.search_body(&mut reader, &structure).await?;
-    facts.bodies = Some(&bodies);
-    Ok(query.judge(&facts).unwrap_or(false))
+    let looked = query.look(&mut reader, &structure).await?;
+    evidence.looked = Some(&looked);
+    Ok(query.judge(&evidence).unwrap_or(false))
 }
 
 /// Keeps a client company that waits for a long search.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imap::{Code, Tagged};
 use mail::Uid;
-use store::keys::{Facts, InOrder};
+use store::keys::{Head, InOrder};
 use store::{AccountId, Keys, Store};
 
 use super::find::Patience;
@@ -24,7 +24,7 @@ pub(crate) struct Keyed {
 pub(crate) async fn keyed(found: &[u32], store: &Store, account: AccountId, selected: &Selected, talk: &mut Talk, patience: &mut Patience) -> Result<Keyed, Halt> {
     let living = found.iter().filter_map(|seq| selected.view.message(*seq).map(|message| (*seq, message))).filter(|(_, message)| !message.is_gone());
     let living: Vec<(u32, Uid)> = living.map(|(seq, message)| (seq, message.uid)).collect();
-    let keys = match store.keys_at_hand(account, selected.id).filter(|keys| living.iter().all(|(_, uid)| keys.index(*uid).is_some())) {
+    let keys = match store.keys_at_hand(account, selected.id, selected.uidvalidity).filter(|keys| living.iter().all(|(_, uid)| keys.index(*uid).is_some())) {
         Some(keys) => keys,
         None if living.len() > known::FEW => known::all(store, account, selected, talk, patience).await?,
         None => {
@@ -49,14 +49,14 @@ impl Keyed {
         self.messages[index as usize].0
     }
 
-    pub(crate) fn facts(&self, index: u32) -> &Facts {
-        &self.keys.facts()[self.messages[index as usize].1 as usize]
+    pub(crate) fn head(&self, index: u32) -> &Head {
+        &self.keys.heads()[self.messages[index as usize].1 as usize]
     }
 
     /// When it was sent, or else came (RFC 5256 §2.2).
     pub(crate) fn sent(&self, index: u32) -> i64 {
-        let facts = self.facts(index);
-        facts.sent.unwrap_or(facts.arrived).unix
+        let head = self.head(index);
+        head.sent.unwrap_or(head.arrived).unix
     }
 
     pub(crate) fn text(&self, index: u32, key: InOrder) -> &[u8] {

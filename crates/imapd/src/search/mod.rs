@@ -1,29 +1,27 @@
 //! What SEARCH looks at — RFC 3501 §6.4.4.
 //!
-//! A [`Query`] judges a message by the [`Facts`] at hand and says `None` while they don't suffice: flags and numbers are
+//! A [`Query`] judges a message by the [`Evidence`] at hand and says `None` while that doesn't suffice: flags and numbers are
 //! in the view, dates and sizes in rows, the rest in header and body. So each message is read no further than it must be.
 //! Strings match as substrings without regard to case, in decoded text.
 
 mod body;
 mod find;
-mod known;
-mod text;
 mod keys;
+mod known;
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 
 use imap::command::Key;
 use imap::command::search::{Day, Returns};
 use imap::view::{Chosen, Message};
 use mail::fold::fold;
 use mail::{Date, Flags, ModSeq, header};
-use store::texts::{Found, NEEDLES};
+use store::texts::{Found, HEADER_LIMIT, NEEDLES, fields};
 
 use crate::halt::Halt;
-use crate::octets::HEADER_LIMIT;
 use crate::selected::Selected;
 
+use body::Looked;
 pub(crate) use find::{Patience, find};
 pub(crate) use keys::{Keyed, keyed};
 use known::Known;
@@ -97,26 +95,26 @@ enum Test {
 }
 
 /// What is known of a message so far.
-pub(crate) struct Facts<'f> {
+pub(crate) struct Evidence<'f> {
     seq: u32,
     message: &'f Message,
     /// What is kept ready of its header.
     pub(crate) known: Option<Known<'f>>,
-    /// What was found in what is kept of its text.
+    /// What was found in what is kept of its text; with that of its headers, if the query looks for any there.
     pub(crate) found: Option<Found>,
     pub(crate) row: Option<&'f store::Message>,
     pub(crate) header: Option<&'f Header>,
-    /// Which needles its body holds.
-    pub(crate) bodies: Option<&'f [bool]>,
+    /// What was found in its body and its parts.
+    pub(crate) looked: Option<&'f Looked>,
 }
 
-impl<'f> Facts<'f> {
-    pub(crate) fn of(seq: u32, message: &'f Message) -> Facts<'f> {
-        Facts { seq, message, known: None, found: None, row: None, header: None, bodies: None }
+impl<'f> Evidence<'f> {
+    pub(crate) fn of(seq: u32, message: &'f Message) -> Evidence<'f> {
+        Evidence { seq, message, known: None, found: None, row: None, header: None, looked: None }
     }
 
     fn came(&self) -> Option<Date> {
-        self.row.map(|row| row.internaldate).or(self.known.map(|known| known.facts.arrived))
+        self.row.map(|row| row.internaldate).or(self.known.map(|known| known.head.arrived))
     }
 
     /// Whether a string is in what is kept of its text; `None` if it may be in what is not.
@@ -127,7 +125,7 @@ impl<'f> Facts<'f> {
     }
 
     fn size(&self) -> Option<u64> {
-        self.row.map(|row| row.size).or(self.known.map(|known| known.facts.size))
+        self.row.map(|row| row.size).or(self.known.map(|known| known.head.size))
     }
 }
 
@@ -149,9 +147,9 @@ impl Query {
         (TESTS / self.tests.max(1)).max(1)
     }
 
-    /// `None`: more facts are needed.
-    pub(crate) fn judge(&self, facts: &Facts<'_>) -> Option<bool> {
-        judge(&self.test, facts)
+    /// `None`: more evidence is needed.
+    pub(crate) fn judge(&self, evidence: &Evidence<'_>) -> Option<bool> {
+        judge(&self.test, evidence)
     }
 
     /// Whether a row's structure saves reading the header: it has the `Date:` and the fields of the envelope.
@@ -169,9 +167,14 @@ impl Query {
         Some(self.needles.as_slice()).filter(|needles| (1..=NEEDLES).contains(&needles.len()))
     }
 
-    /// Which of the needles the message's body holds.
-    pub(crate) async fn search_body(&self, reader: &mut bodies::Reader, structure: &mail::mime::Structure) -> Result<Vec<bool>, bodies::Error> {
-        body::search(reader, structure, &self.needles).await
+    /// Whether strings are looked for in headers too.
+    pub(crate) fn wants_headers(&self) -> bool {
+        wants_headers(&self.test)
+    }
+
+    /// What the message's body and its parts hold of the needles.
+    pub(crate) async fn look(&self, reader: &mut bodies::Reader, structure: &mail::mime::Structure) -> Result<Looked, bodies::Error> {
+        body::search(reader, structure, &self.needles, self.wants_headers()).await
     }
 }
 
@@ -237,13 +240,13 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-fn judge(test: &Test, facts: &Facts<'_>) -> Option<bool> {
+fn judge(test: &Test, evidence: &Evidence<'_>) -> Option<bool> {
     match test {
         Test::Known(known) => Some(*known),
         Test::All(tests) => {
             let mut all = Some(true);
             for test in tests {
-                match judge(test, facts) {
+                match judge(test, evidence) {
                     Some(true) => {}
                     Some(false) => return Some(false),
                     None => all = None,
@@ -251,35 +254,39 @@ fn judge(test: &Test, facts: &Facts<'_>) -> Option<bool> {
             }
             all
         }
-        Test::Either(a, b) => match judge(a, facts) {
+        Test::Either(a, b) => match judge(a, evidence) {
             Some(true) => Some(true),
-            Some(false) => judge(b, facts),
-            None => judge(b, facts).filter(|b| *b),
+            Some(false) => judge(b, evidence),
+            None => judge(b, evidence).filter(|b| *b),
         },
-        Test::Not(test) => judge(test, facts).map(|is| !is),
-        Test::Numbers(chosen) => Some(chosen.contains(facts.seq)),
-        Test::Flag(flag) => Some(facts.message.flags.contains(*flag)),
-        Test::Changed(modseq) => Some(facts.message.modseq >= *modseq),
-        Test::Recent => Some(facts.message.recent),
-        Test::Came(order, day) => facts.came().map(|came| compare(came, *day) == *order),
-        Test::CameUntil(moment) => facts.came().map(|came| came.unix <= *moment),
-        Test::CameFrom(moment) => facts.came().map(|came| came.unix >= *moment),
-        Test::Sent(order, day) => sent(facts).map(|date| date.is_some_and(|date| compare(date, *day) == *order)),
-        Test::Larger(size) => facts.size().map(|is| is > *size),
-        Test::Smaller(size) => facts.size().map(|is| is < *size),
-        Test::Field(field) => field.is_in(facts),
-        Test::Body(index) => facts.is_found(*index, |found| found.body).or_else(|| in_body(facts, *index)),
-        Test::Text(text, index) => facts.is_found(*index, |found| found.header | found.body).or_else(|| in_text(facts, text, *index)),
+        Test::Not(test) => judge(test, evidence).map(|is| !is),
+        Test::Numbers(chosen) => Some(chosen.contains(evidence.seq)),
+        Test::Flag(flag) => Some(evidence.message.flags.contains(*flag)),
+        Test::Changed(modseq) => Some(evidence.message.modseq >= *modseq),
+        Test::Recent => Some(evidence.message.recent),
+        Test::Came(order, day) => evidence.came().map(|came| compare(came, *day) == *order),
+        Test::CameUntil(moment) => evidence.came().map(|came| came.unix <= *moment),
+        Test::CameFrom(moment) => evidence.came().map(|came| came.unix >= *moment),
+        Test::Sent(order, day) => sent(evidence).map(|date| date.is_some_and(|date| compare(date, *day) == *order)),
+        Test::Larger(size) => evidence.size().map(|is| is > *size),
+        Test::Smaller(size) => evidence.size().map(|is| is < *size),
+        Test::Field(field) => field.is_in(evidence),
+        Test::Body(index) => evidence.is_found(*index, |found| found.body).or_else(|| in_body(evidence, *index)),
+        Test::Text(text, index) => evidence.is_found(*index, |found| found.header | found.body).or_else(|| in_text(evidence, text, *index)),
     }
 }
 
-fn in_body(facts: &Facts<'_>, index: usize) -> Option<bool> {
-    facts.bodies.map(|bodies| bodies.get(index).copied().unwrap_or(false))
+fn in_body(evidence: &Evidence<'_>, index: usize) -> Option<bool> {
+    evidence.looked.map(|looked| looked.bodies.get(index).copied().unwrap_or(false))
 }
 
-fn in_text(facts: &Facts<'_>, text: &str, index: usize) -> Option<bool> {
-    match facts.header.map(|header| header.contains(text)) {
-        Some(false) => in_body(facts, index),
+fn in_parts(evidence: &Evidence<'_>, index: usize) -> Option<bool> {
+    evidence.looked.map(|looked| looked.parts.get(index).copied().unwrap_or(false))
+}
+
+fn in_text(evidence: &Evidence<'_>, text: &str, index: usize) -> Option<bool> {
+    match evidence.header.map(|header| header.contains(text)) {
+        Some(false) => Some(in_body(evidence, index)? || in_parts(evidence, index)?),
         is => is,
     }
 }
@@ -290,14 +297,14 @@ fn compare(date: Date, day: Day) -> Ordering {
 }
 
 /// Of a missing or unreadable date: `Some(None)`, which matches no day.
-fn sent(facts: &Facts<'_>) -> Option<Option<Date>> {
-    if let Some(known) = facts.known {
-        return Some(known.facts.sent);
+fn sent(evidence: &Evidence<'_>) -> Option<Option<Date>> {
+    if let Some(known) = evidence.known {
+        return Some(known.head.sent);
     }
-    if let Some(structure) = facts.row.and_then(|row| row.structure.as_ref()) {
+    if let Some(structure) = evidence.row.and_then(|row| row.structure.as_ref()) {
         return Some(structure.envelope.date.as_deref().and_then(Date::parse_rfc5322));
     }
-    facts.header.map(|header| header::find(&header.0, "Date").and_then(Date::parse_rfc5322))
+    evidence.header.map(|header| header::find(&header.0, "Date").and_then(Date::parse_rfc5322))
 }
 
 /// Fields that the envelope has as they are. Should one come twice, the first counts.
@@ -320,20 +327,20 @@ impl Field {
         Field { name: name.to_owned(), value, finder, sought: store::keys::Sought::of_name(name) }
     }
 
-    fn is_in(&self, facts: &Facts<'_>) -> Option<bool> {
-        let known = facts.known.zip(self.sought);
-        known.and_then(|(known, sought)| known.holds(sought, &self.finder)).or_else(|| field(facts, &self.name, &self.value))
+    fn is_in(&self, evidence: &Evidence<'_>) -> Option<bool> {
+        let known = evidence.known.zip(self.sought);
+        known.and_then(|(known, sought)| known.holds(sought, &self.finder)).or_else(|| field(evidence, &self.name, &self.value))
     }
 }
 
 /// Addresses are looked for in the header: the envelope has not the whole field.
-fn field(facts: &Facts<'_>, name: &str, value: &str) -> Option<bool> {
-    let envelope = facts.row.and_then(|row| row.structure.as_ref()).map(|structure| &structure.envelope);
+fn field(evidence: &Evidence<'_>, name: &str, value: &str) -> Option<bool> {
+    let envelope = evidence.row.and_then(|row| row.structure.as_ref()).map(|structure| &structure.envelope);
     if let (Some(envelope), Some(known)) = (envelope, IN_ENVELOPE.iter().position(|known| known.eq_ignore_ascii_case(name))) {
         let raw = [&envelope.message_id, &envelope.subject, &envelope.in_reply_to].into_iter().nth(known).and_then(Option::as_deref);
         return Some(raw.is_some_and(|raw| holds(raw, value)));
     }
-    facts.header.map(|header| header::find_all(&header.0, name).any(|raw| holds(raw, value)))
+    evidence.header.map(|header| header::find_all(&header.0, name).any(|raw| holds(raw, value)))
 }
 
 fn holds(raw: &[u8], value: &str) -> bool {
@@ -348,6 +355,15 @@ fn wants_structure(test: &Test) -> bool {
         Test::Sent(..) | Test::Body(_) | Test::Text(..) => true,
         Test::Field(field) => IN_ENVELOPE.iter().any(|known| known.eq_ignore_ascii_case(&field.name)),
         _ => false,
+    }
+}
+
+fn wants_headers(test: &Test) -> bool {
+    match test {
+        Test::All(tests) => tests.iter().any(wants_headers),
+        Test::Either(a, b) => wants_headers(a) || wants_headers(b),
+        Test::Not(test) => wants_headers(test),
+        test => matches!(test, Test::Text(..)),
     }
 }
 
@@ -377,21 +393,7 @@ impl Header {
 }
 
 fn header_contains(octets: &[u8], text: &str) -> bool {
-    header::fields(octets).any(|field| {
-        let name = String::from_utf8_lossy(field.name);
-        fold(&format!("{name}: {}", header::decode_text(field.value).trim())).contains(text)
-    })
-}
-
-/// Which needles any field of an inner message's header holds.
-fn needles_in_header(octets: &[u8], needles: &[Vec<u8>]) -> BTreeSet<usize> {
-    let mut found = BTreeSet::new();
-    for field in header::fields(octets) {
-        let name = String::from_utf8_lossy(field.name);
-        let shown = fold(&format!("{name}: {}", header::decode_text(field.value).trim())).into_bytes();
-        found.extend(needles.iter().enumerate().filter(|(_, needle)| memchr::memmem::find(&shown, needle).is_some()).map(|(index, _)| index));
-    }
-    found
+    fields(octets).any(|field| fold(&field).contains(text))
 }
 
 #[cfg(test)]
@@ -436,12 +438,13 @@ mod tests {
             if let Some(query) = OfFlags::of(&test) {
                 prop_assert_eq!(query.finds(flags), truth);
             }
-            let mut facts = Facts::of(1, &message);
-            if let Some(early) = judge(&test, &facts) {
+            let mut evidence = Evidence::of(1, &message);
+            if let Some(early) = judge(&test, &evidence) {
                 prop_assert_eq!(early, truth);
             }
-            facts.bodies = Some(&bodies);
-            prop_assert_eq!(judge(&test, &facts), Some(truth));
+            let bodies = Looked { bodies: bodies.to_vec(), parts: Vec::new() };
+            evidence.looked = Some(&bodies);
+            prop_assert_eq!(judge(&test, &evidence), Some(truth));
         }
     }
 

@@ -3,8 +3,8 @@
 use super::client::Client;
 use super::world::{on_every_engine, settings};
 
-/// More than are read as they are.
-const COUNT: usize = 130;
+/// More than are read as they are: a mailbox worth shelves.
+const COUNT: usize = 230;
 /// Its text is longer than what is kept.
 const LONG: usize = 50;
 

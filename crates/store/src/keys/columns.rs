@@ -13,16 +13,16 @@ use super::{InOrder, SOUGHT, Sought, TEXTS};
 /// What is known of the headers of a mailbox's messages, ascending by UID. It may lack some, and have some that are gone.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
-    facts: Vec<Facts>,
+    heads: Vec<Head>,
     texts: [Column; TEXTS],
     references: Vec<u32>,
     ids: Numbers,
     subjects: Numbers,
 }
 
-/// Of one message.
+/// What the header of one message says in numbers.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts {
+pub struct Head {
     pub uid: Uid,
     pub arrived: Date,
     /// CRLF octets.
@@ -38,26 +38,25 @@ pub struct Facts {
     /// The same of its base subject; `None` for an empty one.
     pub subject: Option<u32>,
     references: (u32, u32),
-    identity: (i64, i64),
 }
 
 impl Keys {
     pub fn len(&self) -> usize {
-        self.facts.len()
+        self.heads.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.facts.is_empty()
+        self.heads.is_empty()
     }
 
     /// All that are known, ascending by UID.
-    pub fn facts(&self) -> &[Facts] {
-        &self.facts
+    pub fn heads(&self) -> &[Head] {
+        &self.heads
     }
 
     /// The index of a message.
     pub fn index(&self, uid: Uid) -> Option<usize> {
-        self.facts.binary_search_by_key(&uid, |facts| facts.uid).ok()
+        self.heads.binary_search_by_key(&uid, |head| head.uid).ok()
     }
 
     /// The folded text of all fields of this name, each behind a NUL; empty if there is none.
@@ -72,7 +71,7 @@ impl Keys {
 
     /// Message-IDs that a message refers to, as numbers.
     pub fn references(&self, index: usize) -> &[u32] {
-        let range = self.facts.get(index).map_or(0..0, |facts| facts.references.0 as usize..facts.references.1 as usize);
+        let range = self.heads.get(index).map_or(0..0, |head| head.references.0 as usize..head.references.1 as usize);
         self.references.get(range).unwrap_or_default()
     }
 
@@ -85,24 +84,19 @@ impl Keys {
     pub(super) fn octets(&self) -> usize {
         let texts: usize = self.texts.iter().map(|column| column.octets.capacity() + 4 * column.ends.capacity()).sum();
         let numbers = 40 * (self.ids.numbers.capacity() + self.subjects.numbers.capacity());
-        texts + numbers + 4 * self.references.capacity() + size_of::<Facts>() * self.facts.capacity()
-    }
-
-    pub(super) fn identity(&self, index: usize) -> Option<(i64, i64)> {
-        self.facts.get(index).map(|facts| facts.identity)
+        texts + numbers + 4 * self.references.capacity() + size_of::<Head>() * self.heads.capacity()
     }
 
     /// Adds a record behind all others; false, and nothing is done, if its UID is not above theirs.
-    pub(super) fn push(&mut self, record: &Record) -> bool {
-        let Some(uid) = Uid::new(record.uid) else { return false };
-        if self.facts.last().is_some_and(|last| last.uid >= uid) {
+    pub(super) fn push(&mut self, uid: Uid, record: &Record) -> bool {
+        if self.heads.last().is_some_and(|last| last.uid >= uid) {
             return false;
         }
         let from = self.references.len() as u32;
         let ids = &mut self.ids;
         self.references.extend(record.references.iter().map(|id| ids.of(id)));
         let base = record.texts.get(SOUGHT.len()).map(Vec::as_slice).unwrap_or_default();
-        self.facts.push(Facts {
+        self.heads.push(Head {
             uid,
             arrived: record.arrived,
             size: record.size,
@@ -112,7 +106,6 @@ impl Keys {
             id: (!record.id.is_empty()).then(|| self.ids.of(&record.id)),
             subject: (!base.is_empty()).then(|| self.subjects.of(base)),
             references: (from, self.references.len() as u32),
-            identity: record.identity,
         });
         for (column, text) in self.texts.iter_mut().zip(&record.texts) {
             column.push(text);

@@ -1,8 +1,9 @@
-//! What is kept of one message: made from its row and its header, packed into a frame with others.
+//! What is kept of one message, made from its row and its header.
 //!
-//! In little-endian numbers: UID, message, arrival in the mailbox (its identity); arrival and its zone, size, sent date and its zone
-//! (no zone: no date), flags; then its texts and Message-IDs, each behind its length.
+//! In little-endian numbers: arrival, size, sent date, the zones of both dates (no zone: no date), flags; then its texts and
+//! Message-IDs, each behind its length.
 
+use bytes::Bytes;
 use mail::sorting::SortKeys;
 use mail::{Date, fold, header};
 
@@ -16,10 +17,7 @@ const TEXT: usize = 4_000;
 const REFERENCES: usize = 200;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Record {
-    pub(super) uid: u32,
-    /// Message, and when it came into the mailbox: a UID of another time line names another.
-    pub(super) identity: (i64, i64),
+pub(crate) struct Record {
     pub(super) arrived: Date,
     pub(super) size: u64,
     pub(super) sent: Option<Date>,
@@ -36,7 +34,7 @@ const IS_REPLY: u8 = 1;
 const IS_WHOLE: u8 = 2;
 
 impl Record {
-    pub(super) fn new(row: &Message, octets: &[u8]) -> Record {
+    pub(crate) fn new(row: &Message, octets: &[u8]) -> Record {
         let keys = SortKeys::of_header(octets);
         let (mut texts, mut is_whole): ([Vec<u8>; TEXTS], bool) = (Default::default(), true);
         for field in header::fields(octets) {
@@ -56,8 +54,6 @@ impl Record {
         let mut references = keys.references;
         references.drain(..references.len().saturating_sub(REFERENCES));
         Record {
-            uid: row.row.uid.get(),
-            identity: identity(row),
             arrived: row.internaldate,
             size: row.size,
             sent: keys.sent,
@@ -69,10 +65,16 @@ impl Record {
         }
     }
 
-    pub(super) fn pack(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.uid.to_le_bytes());
+    /// Of a message whose header is not known.
+    pub(crate) fn unread(row: &Message) -> Record {
+        Record { is_whole: false, ..Record::new(row, b"") }
+    }
+
+    pub(crate) fn pack(&self) -> Bytes {
+        let mut octets = Vec::new();
+        let out = &mut octets;
         let sent = self.sent.unwrap_or(Date { unix: 0, offset_minutes: NO_ZONE });
-        for number in [self.identity.0, self.identity.1, self.arrived.unix, self.size as i64, sent.unix] {
+        for number in [self.arrived.unix, self.size as i64, sent.unix] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         for zone in [self.arrived.offset_minutes, sent.offset_minutes] {
@@ -87,13 +89,14 @@ impl Record {
         for id in &self.references {
             pack_text(out, id);
         }
+        octets.into()
     }
 
-    /// The first record of these octets, which it is taken off.
-    pub(super) fn unpack(octets: &mut &[u8]) -> Option<Record> {
-        let uid = u32::from_le_bytes(array(octets)?);
+    /// None for anything but what [`Record::pack`] gave.
+    pub(super) fn unpack(mut octets: &[u8]) -> Option<Record> {
+        let octets = &mut octets;
         let mut number = || array(octets).map(i64::from_le_bytes);
-        let (identity, arrived, size, sent) = ((number()?, number()?), number()?, number()?, number()?);
+        let (arrived, size, sent) = (number()?, number()?, number()?);
         let mut zone = || array(octets).map(i16::from_le_bytes);
         let (came_zone, sent_zone) = (zone()?, zone()?);
         let [flags] = array(octets)?;
@@ -104,9 +107,7 @@ impl Record {
         let id = unpack_text(octets)?;
         let count = u32::from_le_bytes(array(octets)?) as usize;
         let references = (0..count.min(REFERENCES)).map(|_| unpack_text(octets)).collect::<Option<_>>()?;
-        Some(Record {
-            uid,
-            identity,
+        octets.is_empty().then_some(Record {
             arrived: Date { unix: arrived, offset_minutes: came_zone },
             size: size as u64,
             sent: (sent_zone != NO_ZONE).then_some(Date { unix: sent, offset_minutes: sent_zone }),
@@ -117,11 +118,6 @@ impl Record {
             references,
         })
     }
-}
-
-/// What tells a message from one that had its UID on another time line.
-pub(super) fn identity(row: &Message) -> (i64, i64) {
-    (row.row.id.get(), row.savedate)
 }
 
 fn pack_text(out: &mut Vec<u8>, text: &[u8]) {
@@ -158,20 +154,17 @@ mod tests {
         #[test]
         fn a_record_reads_back_and_no_cut_one_does(header in "(Subject: [A-Zü ]{0,9}\r\n|Date: 1 Feb 2024 10:00 [+]0100\r\n|From: a@b\r\n|References: <a@b> <c@d>\r\n|X\r\n){0,6}") {
             let record = Record::new(&row(), header.as_bytes());
-            let mut packed = Vec::new();
-            record.pack(&mut packed);
+            let packed = record.pack();
             for cut in 0..packed.len() {
-                prop_assert_eq!(Record::unpack(&mut &packed[..cut]), None);
+                prop_assert_eq!(Record::unpack(&packed[..cut]), None);
             }
-            packed.push(1);
-            let mut octets = &packed[..];
-            prop_assert_eq!(Record::unpack(&mut octets), Some(record));
-            prop_assert_eq!(octets, &[1][..]);
+            prop_assert_eq!(Record::unpack(&[&packed[..], &[1]].concat()), None);
+            prop_assert_eq!(Record::unpack(&packed), Some(record));
         }
 
         #[test]
         fn garbage_is_read_without_harm(octets in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = Record::unpack(&mut &octets[..]);
+            let _ = Record::unpack(&octets);
         }
     }
 

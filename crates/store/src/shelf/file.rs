@@ -2,34 +2,40 @@
 //!
 //! ```text
 //! head   MAGIC, version of the kind, account, mailbox, UIDVALIDITY, checksum
-//! block  count, octets of data, the mark; UIDs (32 bits, ascending), lengths (32 bits); checksum of all that; data; its checksum
+//! block  count, octets of data; UIDs (32 bits, ascending), lengths (32 bits), identities (64 bits); checksum of all that; data; its
+//!        checksum
 //! ```
 //!
-//! Numbers are little-endian. Nothing is synced: what a crash leaves of the last block has no right checksum, and the file is begun
-//! anew. What stands in it is found by its heads alone; data is checked when it is read.
+//! Numbers are little-endian. Nothing is synced. What stands in it is found by its heads alone; data is checked when it is first read.
+//! A file counts up to the first head that can't be believed; who appends, which one at a time does, cuts it there.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::Range;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use mail::Uid;
 
-use crate::snapshot::{Mark, checksum};
+use crate::Identity;
+use crate::snapshot::checksum;
 
-const MAGIC: &[u8; 8] = b"PHshelf1";
-/// Octets of the file's head, and of a block's head before its columns.
+const MAGIC: &[u8; 8] = b"PHshelf2";
+/// Octets of the file's head; of a block's head before its columns, and of an entry in all of them.
 const HEAD: usize = 40;
-const BLOCK: usize = 32;
+const BLOCK: usize = 8;
+const COLUMNS: usize = 16;
 const SUM: usize = 8;
 
 /// Entries of one block at most: it is read in one go.
 pub(super) const ENTRIES: usize = 512;
-/// Octets of one block at most, for the same reason.
-pub(super) const OCTETS: usize = 4 << 20;
+/// Octets of one block, for the same reason: they stay in a processor's cache while they are looked through. One entry may be longer.
+pub(super) const OCTETS: usize = 512 << 10;
+/// Octets of an entry that any kind may have.
+pub(super) const LONGEST: usize = 4 << 20;
 /// Octets of one file at most. A mailbox of a million messages with two kilobytes on each fits twice.
 const LARGEST: u64 = 4 << 30;
 
@@ -57,21 +63,26 @@ impl Owner {
 /// Where an entry stands.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    uid: u32,
+    of: Identity,
     block: u32,
     /// Octets from the beginning of the block's data.
     from: u32,
     length: u32,
 }
 
-/// The data of a block in the file.
-#[derive(Clone, Copy, Debug)]
-struct Block {
+/// A block in the file.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    /// Where its head begins, and how many entries that names.
     at: u64,
-    length: u32,
+    count: usize,
+    /// Octets of its data.
+    length: usize,
+    /// Its data had the right checksum.
+    is_checked: Arc<AtomicBool>,
 }
 
-/// An open file and what stands in it. Memory: 16 octets an entry.
+/// An open file and what stands in it. Memory: 32 octets an entry.
 #[derive(Debug)]
 pub(super) struct ShelfFile {
     file: Arc<File>,
@@ -79,10 +90,8 @@ pub(super) struct ShelfFile {
     /// By UID; the first of those written twice counts.
     places: Vec<Place>,
     blocks: Vec<Block>,
-    /// Where what was read ends, and others may have gone on.
+    /// Where what can be believed ends, and others may have gone on.
     end: u64,
-    /// The mark of the last block.
-    mark: Option<Mark>,
 }
 
 /// Entries to be read: of one block, with their places in the answer.
@@ -102,11 +111,12 @@ impl ShelfFile {
         if head[..] != owner.head() || file.metadata().ok()?.len() > LARGEST {
             return None;
         }
-        let mut opened = ShelfFile { file: Arc::new(file), path: path.into(), places: Vec::new(), blocks: Vec::new(), end: HEAD as u64, mark: None };
-        opened.catch_up().then_some(opened)
+        let mut opened = ShelfFile::empty(file, path);
+        opened.catch_up();
+        Some(opened)
     }
 
-    /// A file with nothing in it, in place of what is there.
+    /// A file with nothing in it, in place of what is there; whoever reads that goes on with it.
     pub(super) fn begin(path: &Path, owner: Owner) -> io::Result<ShelfFile> {
         if let Some(directory) = path.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
@@ -119,76 +129,57 @@ impl ShelfFile {
             Ok(file)
         };
         let file = write().inspect_err(|_: &io::Error| drop(fs::remove_file(&temporary)))?;
-        Ok(ShelfFile { file: Arc::new(file), path: path.into(), places: Vec::new(), blocks: Vec::new(), end: HEAD as u64, mark: None })
+        Ok(ShelfFile::empty(file, path))
     }
 
-    pub(super) fn mark(&self) -> Option<Mark> {
-        self.mark
+    fn empty(file: File, path: &Path) -> ShelfFile {
+        ShelfFile { file: Arc::new(file), path: path.into(), places: Vec::new(), blocks: Vec::new(), end: HEAD as u64 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.places.len()
     }
 
+    /// The messages with the highest UIDs, ascending.
+    pub(super) fn newest(&self, count: usize) -> Vec<Identity> {
+        self.places.iter().skip(self.places.len().saturating_sub(count)).map(|place| place.of).collect()
+    }
+
     /// Whether another file took this one's place, or it is gone.
     pub(super) fn is_replaced(&self) -> bool {
-        use std::os::unix::fs::MetadataExt;
         let id = |metadata: io::Result<fs::Metadata>| metadata.ok().map(|metadata| (metadata.dev(), metadata.ino()));
         id(self.file.metadata()) != id(fs::metadata(&self.path))
     }
 
-    /// Reads the heads of blocks that were appended since; false when one can't be believed.
-    pub(super) fn catch_up(&mut self) -> bool {
-        let Ok(length) = self.file.metadata().map(|metadata| metadata.len()) else { return false };
+    /// Reads the heads of blocks that were appended since.
+    pub(super) fn catch_up(&mut self) {
+        let Ok(length) = self.file.metadata().map(|metadata| metadata.len()) else { return };
         let known = self.places.len();
-        while self.end < length {
-            if !self.next_block(length) {
-                return false;
-            }
-        }
+        while self.end < length && self.next_block(length).is_some() {}
         if self.places.len() > known {
-            self.places.sort_by_key(|place| place.uid); // stable: what was first stays first
-            self.places.dedup_by_key(|place| place.uid);
+            self.places.sort_by_key(|place| place.of.uid); // stable: what was first stays first
+            self.places.dedup_by_key(|place| place.of.uid);
         }
-        true
     }
 
-    fn next_block(&mut self, length: u64) -> bool {
-        let Some((head, count)) = self.block_head() else { return false };
-        let data = number(&head, 4);
-        let sums = (head.len() + 2 * SUM) as u64;
-        if data as usize > OCTETS || self.end + sums + u64::from(data) > length {
-            return false;
-        }
-        let block = self.blocks.len() as u32;
-        let mut from = 0u32;
-        for entry in 0..count {
-            let (uid, length) = (number(&head, BLOCK + 4 * entry), number(&head, BLOCK + 4 * (count + entry)));
-            match from.checked_add(length) {
-                Some(after) if after <= data => self.places.push(Place { uid, block, from, length }),
-                _ => return false,
-            }
-            from += length;
-        }
-        self.blocks.push(Block { at: self.end + (head.len() + SUM) as u64, length: data });
-        self.end += sums + u64::from(data);
-        let wide = |at: usize| head.get(at..at + 8).and_then(|octets| octets.try_into().ok()).map_or(0, i64::from_le_bytes);
-        self.mark = Some(Mark { seq: wide(8), mailbox: wide(16), at: wide(24) });
-        true
-    }
-
-    /// The head of the block at the end, with its columns, when its checksum is right; and how many entries it has.
-    fn block_head(&self) -> Option<(Vec<u8>, usize)> {
-        let mut count = [0; 4];
-        self.file.read_exact_at(&mut count, self.end).ok()?;
-        let count = u32::from_le_bytes(count) as usize;
-        if count > ENTRIES {
+    /// Takes the block at the end in, when its head is whole and names no more than the file has.
+    fn next_block(&mut self, length: u64) -> Option<()> {
+        let mut front = [0; BLOCK];
+        self.file.read_exact_at(&mut front, self.end).ok()?;
+        let block = Block { at: self.end, count: number(&front, 0) as usize, length: number(&front, 4) as usize, is_checked: Arc::default() };
+        if block.count > ENTRIES || block.length > OCTETS + LONGEST || block.end() > length {
             return None;
         }
-        let mut head = vec![0; BLOCK + 8 * count + SUM];
+        let mut head = vec![0; block.head() + SUM];
         self.file.read_exact_at(&mut head, self.end).ok()?;
-        let sum = head.split_off(head.len() - SUM);
-        (checksum(&head).to_le_bytes()[..] == sum[..]).then_some((head, count))
+        let head = unsealed(&head)?;
+        let entries = entries(head, &block)?;
+        let number = self.blocks.len() as u32;
+        let place = |(of, range): (Identity, Range<usize>)| Place { of, block: number, from: range.start as u32, length: range.len() as u32 };
+        self.places.extend(entries.into_iter().map(place));
+        self.end = block.end();
+        self.blocks.push(block);
+        Some(())
     }
 
     /// Which of `uids` (ascending) are not there.
@@ -197,7 +188,7 @@ impl ShelfFile {
     }
 
     fn place(&self, uid: Uid) -> Option<&Place> {
-        let at = self.places.binary_search_by_key(&uid.get(), |place| place.uid).ok()?;
+        let at = self.places.binary_search_by_key(&uid, |place| place.of.uid).ok()?;
         self.places.get(at)
     }
 
@@ -210,55 +201,122 @@ impl ShelfFile {
             match wanted.last_mut() {
                 Some(last) if last.number == number => last.entries.push(entry),
                 _ => {
-                    let Some(&block) = self.blocks.get(number) else { continue };
-                    wanted.push(Wanted { file: self.file.clone(), block, number, entries: vec![entry] });
+                    let Some(block) = self.blocks.get(number) else { continue };
+                    wanted.push(Wanted { file: self.file.clone(), block: block.clone(), number, entries: vec![entry] });
                 }
             }
         }
         wanted
     }
 
-    /// Appends a block. Entries come by ascending UID, at most [`ENTRIES`] and [`OCTETS`].
-    pub(super) fn append(&mut self, mark: Mark, entries: &[(Uid, Bytes)]) -> io::Result<()> {
+    /// The file and all its blocks, to be gone through without holding it.
+    pub(super) fn blocks(&self) -> (Arc<File>, Vec<Block>) {
+        (self.file.clone(), self.blocks.clone())
+    }
+
+    /// Appends a block behind what can be believed. Entries come by ascending UID, at most [`ENTRIES`].
+    pub(super) fn append(&mut self, entries: &[(Identity, Bytes)]) -> io::Result<()> {
         let data: usize = entries.iter().map(|(_, data)| data.len()).sum();
-        let mut out = Vec::with_capacity(BLOCK + 8 * entries.len() + 2 * SUM + data);
+        let mut out = Vec::with_capacity(BLOCK + COLUMNS * entries.len() + 2 * SUM + data);
         out.extend_from_slice(&(entries.len() as u32).to_le_bytes());
         out.extend_from_slice(&(data as u32).to_le_bytes());
-        for number in [mark.seq, mark.mailbox, mark.at] {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
-        entries.iter().for_each(|(uid, _)| out.extend_from_slice(&uid.get().to_le_bytes()));
+        entries.iter().for_each(|(of, _)| out.extend_from_slice(&of.uid.get().to_le_bytes()));
         entries.iter().for_each(|(_, data)| out.extend_from_slice(&(data.len() as u32).to_le_bytes()));
+        entries.iter().for_each(|(of, _)| out.extend_from_slice(&of.sum.to_le_bytes()));
         out.extend_from_slice(&checksum(&out).to_le_bytes());
         let start = out.len();
         entries.iter().for_each(|(_, data)| out.extend_from_slice(data));
         out.extend_from_slice(&checksum(&out[start..]).to_le_bytes());
-        if self.end + out.len() as u64 > LARGEST {
+        let file = self.file.clone();
+        file.lock()?; // other processes append too; it ends with this one
+        let written = self.append_alone(&out);
+        file.unlock().and(written)
+    }
+
+    fn append_alone(&mut self, block: &[u8]) -> io::Result<()> {
+        self.catch_up();
+        if self.end + block.len() as u64 > LARGEST {
             return Err(io::Error::other("the file would become too large"));
         }
-        // One call, so that blocks of two processes do not mingle.
-        (&*self.file).write_all(&out)
+        if self.file.metadata()?.len() > self.end {
+            self.file.set_len(self.end)?; // what somebody left who was killed in the middle
+        }
+        (&*self.file).write_all(block)?;
+        self.catch_up();
+        Ok(())
+    }
+}
+
+impl Block {
+    fn head(&self) -> usize {
+        BLOCK + COLUMNS * self.count
+    }
+
+    fn end(&self) -> u64 {
+        self.at + (self.head() + self.length + 2 * SUM) as u64
+    }
+
+    /// Its entries' UIDs, each with its place in the data, and the data, read into `octets`. None when it is not what was written.
+    pub(super) fn read<'o>(&self, file: &File, octets: &'o mut Vec<u8>) -> Option<(Vec<(Uid, Range<usize>)>, &'o [u8])> {
+        octets.resize(self.head() + self.length + 2 * SUM, 0);
+        file.read_exact_at(octets, self.at).ok()?;
+        let (head, data) = octets.split_at_checked(self.head() + SUM)?;
+        let entries = entries(unsealed(head)?, self)?;
+        Some((entries.into_iter().map(|(of, range)| (of.uid, range)).collect(), self.checked(data)?))
+    }
+
+    /// The data without its checksum, which must be right the first time.
+    fn checked<'o>(&self, data: &'o [u8]) -> Option<&'o [u8]> {
+        if self.is_checked.load(Ordering::Relaxed) {
+            return data.get(..self.length);
+        }
+        let data = unsealed(data)?;
+        self.is_checked.store(true, Ordering::Relaxed);
+        Some(data)
     }
 }
 
 impl Wanted {
-    /// Which block it is, for whoever kept the last one.
-    pub(super) fn number(&self) -> usize {
-        self.number
+    /// Whether the other is of the same block, for whoever kept that.
+    pub(super) fn is_of_same(&self, other: &Wanted) -> bool {
+        Arc::ptr_eq(&self.file, &other.file) && self.number == other.number
     }
 
     /// The block's data; None when it is not what was written.
     pub(super) fn read(&self) -> Option<Bytes> {
-        let mut data = vec![0; self.block.length as usize + SUM];
-        self.file.read_exact_at(&mut data, self.block.at).ok()?;
-        let sum = data.split_off(data.len() - SUM);
-        (checksum(&data).to_le_bytes()[..] == sum[..]).then(|| data.into())
+        let mut data = vec![0; self.block.length + SUM];
+        self.file.read_exact_at(&mut data, self.block.at + (self.block.head() + SUM) as u64).ok()?;
+        let length = self.block.checked(&data)?.len();
+        data.truncate(length);
+        Some(data.into())
     }
 
     /// The entries in the block's data, each with its place in the answer.
     pub(super) fn entries(&self, data: &Bytes) -> impl Iterator<Item = (usize, Bytes)> {
         self.entries.iter().filter(|(_, range)| range.end <= data.len()).map(|(index, range)| (*index, data.slice(range.clone())))
     }
+}
+
+/// What a block's head says: whose its entries are, and where in the data. None when they don't fit it.
+fn entries(head: &[u8], block: &Block) -> Option<Vec<(Identity, Range<usize>)>> {
+    let columns = head.get(BLOCK..)?;
+    let (uids, rest) = columns.split_at_checked(4 * block.count)?;
+    let (lengths, sums) = rest.split_at_checked(4 * block.count)?;
+    let columns = uids.as_chunks::<4>().0.iter().zip(lengths.as_chunks::<4>().0).zip(sums.as_chunks::<8>().0);
+    let mut from = 0usize;
+    let entries = columns.map(|((uid, length), sum)| {
+        let range = from..from.checked_add(u32::from_le_bytes(*length) as usize)?;
+        from = range.end;
+        Some((Identity { uid: Uid::new(u32::from_le_bytes(*uid))?, sum: u64::from_le_bytes(*sum) }, range))
+    });
+    let entries: Vec<_> = entries.collect::<Option<_>>()?;
+    (from == block.length && entries.len() == block.count).then_some(entries)
+}
+
+/// What stands before its checksum, when that is right.
+fn unsealed(octets: &[u8]) -> Option<&[u8]> {
+    let (octets, sum) = octets.split_last_chunk::<SUM>()?;
+    (checksum(octets).to_le_bytes() == *sum).then_some(octets)
 }
 
 fn number(octets: &[u8], at: usize) -> u32 {

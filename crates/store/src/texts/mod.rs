@@ -1,56 +1,42 @@
-//! The text of messages, decoded and without regard to case, kept in one file a mailbox: SEARCH BODY and TEXT look through that in
-//! place of the messages.
+//! The text of messages, decoded and without regard to case, on two shelves a mailbox: SEARCH BODY and TEXT look through that in place
+//! of the messages.
 //!
-//! `text/ACCOUNT/MAILBOX` beside the spool, in [`crate::frames`]. A frame is of some messages: how many (32 bits); of each its UID
-//! (32), message and arrival (64 each), whether its text is whole (8), octets of its header's and its body's text (32 each); then all
-//! header texts, then all body texts. Parts of a text have a NUL between them and behind the last, so that nothing is found across two.
-//!
-//! What the text of a message is, whoever searches says ([`Text`]); here it lies and is looked through, by two threads, a frame in
-//! memory each. As with [`crate::keys`], a file of another time line is made anew, and so is one that is mostly of messages that are
-//! gone.
+//! An entry is a text, folded (`mail::fold`), with a NUL between its parts, so that nothing is found across two, and behind the last; or
+//! 0xFF there when it is cut at [`WHOLE`]. No folded text has either. So a block of entries is looked through in one go, whatever
+//! the sizes of messages.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::sync::Arc;
+mod places;
+#[cfg(test)]
+mod tests;
 
+use std::ops::Range;
+
+use bodies::Reader;
+use bytes::Bytes;
 use db::Error;
-use mail::Uid;
+use mail::mime::Structure;
+use mail::{Uid, UidValidity, fold};
 use memchr::memmem::Finder;
 
-use crate::frames::{End, Frames};
-use crate::lately::{Lately, Shared};
-use crate::{AccountId, MailboxId, Message, Store};
+use crate::derive::Wanted;
+use crate::shelf::WORTH;
+use crate::{AccountId, Kind, MailboxId, Shelf, Store};
 
-/// Octets kept of one message's text: a book. Of a longer one the message must be looked at when nothing is found before.
+pub use places::{HEADER_LIMIT, Place, decode, fields, places};
+
+/// Octets kept of one text: a book. Of a longer one the message must be looked at when nothing is found before.
 pub const WHOLE: usize = 2 << 20;
 
 /// Strings looked for at once: as many bits are kept of each message.
 pub const NEEDLES: usize = 32;
 
-/// Octets of text in a frame, roughly: what a thread has in memory.
-const FRAME_TEXT: usize = 4 << 20;
+/// Fields of the header, and of those of parts.
+pub(crate) const HEADER: Kind = Kind { name: "head", version: 1, longest: WHOLE + 1 };
+/// Text parts, and the headers of messages within.
+pub(crate) const BODY: Kind = Kind { name: "body", version: 1, longest: WHOLE + 1 };
 
-/// Threads that look through text at once, of all sessions.
-pub(crate) const THREADS: usize = 2;
-
-/// Messages of which one at least must be there still for a file to be known as the mailbox's.
-const LAST: usize = 500;
-
-/// A file in which more messages are gone than are there, and so many, is made anew.
-const DEAD: usize = 1_000;
-
-const MAGIC: &[u8; 8] = b"PHtext1\n";
-/// Octets of what is said of each message.
-const ENTRY: usize = 29;
-
-/// The text of a message, folded (`mail::fold`). [`Text::part`] keeps the parts apart.
-#[derive(Clone, Debug, Default)]
-pub struct Text {
-    pub header: Vec<u8>,
-    pub body: Vec<u8>,
-    pub is_whole: bool,
-}
+const END: u8 = 0;
+const CUT: u8 = 0xff;
 
 /// What was found in a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,323 +44,150 @@ pub struct Found {
     pub uid: Uid,
     /// A string that is not found is not in it.
     pub is_whole: bool,
-    /// The strings that its header has, by their bits.
+    /// The strings that its header and those of its parts have, by their bits: none, if it was not looked for them.
     pub header: u32,
     pub body: u32,
 }
 
-/// Mailboxes whose text was looked for lately: a few numbers for each frame. The text itself stays on the disk, and in its cache.
-pub(crate) type Opened = Lately<(AccountId, MailboxId), Slot>;
-
-type Slot = Arc<tokio::sync::Mutex<Option<Known>>>;
-
-/// What is known of a file.
-pub(crate) struct Known {
-    file: Frames,
-    /// `None`: not ours to write.
-    end: Option<End>,
-    frames: Vec<Place>,
-    last: Option<Uid>,
-    next: Frame,
+/// What is kept of one message.
+pub(crate) struct Texts {
+    pub(crate) header: Bytes,
+    pub(crate) body: Bytes,
 }
 
-/// Octets of a whole frame in the file.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    at: u64,
-    size: usize,
-}
-
-/// A frame in the making.
-#[derive(Default)]
-struct Frame {
-    entries: Vec<u8>,
-    headers: Vec<u8>,
-    bodies: Vec<u8>,
-}
-
-impl Shared for Slot {
-    /// Mailboxes; beyond it those not in use are opened anew.
-    const MOST: usize = 1_000;
-
-    fn weight(&self) -> usize {
-        1
-    }
-
-    fn is_held(&self) -> bool {
-        Arc::strong_count(self) > 1
-    }
-}
-
-/// The text of one mailbox. While one session has it, to add to it or to look through it, others wait.
-pub struct Texts {
-    held: tokio::sync::OwnedMutexGuard<Option<Known>>,
-    store: Store,
-}
-
-impl Text {
-    /// Begins another part of a text.
-    pub fn part(text: &mut Vec<u8>) {
-        if !text.is_empty() {
-            text.push(0);
-        }
-    }
+/// The shelves of a mailbox's text.
+pub(crate) struct TextShelves {
+    pub(crate) header: Shelf,
+    pub(crate) body: Shelf,
 }
 
 impl Store {
-    /// The text of a mailbox, as far as it is kept. `there`: the UIDs that are known to be there, ascending.
-    pub async fn texts(&self, account: AccountId, mailbox: MailboxId, there: &[Uid]) -> Result<Texts, Error> {
-        let mut held = self.inner.texts.get_or_default((account, mailbox)).lock_owned().await;
-        self.tend();
-        if held.is_none() {
-            *held = Some(self.open_texts(account, mailbox, there).await?);
-        }
-        Ok(Texts { held, store: self.clone() })
-    }
-
-    async fn open_texts(&self, account: AccountId, mailbox: MailboxId, there: &[Uid]) -> Result<Known, Error> {
-        let rows = self.db().query("SELECT uidvalidity, uidnext FROM mailbox WHERE account_id = ?1 AND id = ?2", &[account.into(), mailbox.into()]).await?;
-        let (uidvalidity, uidnext) = rows.first().map_or((0, 0), |row| (row.int(0) as u32, row.int(1)));
-        let file = Frames::new(self.derived("text").join(account.to_string()).join(mailbox.to_string()), MAGIC, account, mailbox, uidvalidity);
-        let (reading, known) = (file.clone(), there.to_vec());
-        let read = tokio::task::spawn_blocking(move || Contents::read(&reading, &known)).await.map_err(|error| Error::Broken(error.to_string()))?;
-        let empty = |end| Known { file: file.clone(), end, frames: Vec::new(), last: None, next: Frame::default() };
-        let contents = match read {
-            Ok(contents) => contents,
-            Err(error) => {
-                tracing::warn!("text of mailbox {mailbox} of account {account}: {error}; it is searched more slowly");
-                return Ok(empty(None));
+    /// Looks for strings (folded, at most [`NEEDLES`]) in what is kept of the text of these messages: their bodies, or `with_headers`.
+    /// `completes`: first keeps what is not yet, which reads them. Ascending by UID; some may be of others.
+    #[expect(clippy::too_many_arguments, reason = "a mailbox takes four to name")]
+    pub async fn find_text(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        uidvalidity: UidValidity,
+        uids: &[Uid],
+        needles: &[Vec<u8>],
+        with_headers: bool,
+        completes: bool,
+    ) -> Result<Vec<Found>, Error> {
+        let Some(shelves) = self.text_shelves(account, mailbox, uidvalidity, uids.len()).await? else { return Ok(Vec::new()) };
+        shelves.header.look_again().await?;
+        shelves.body.look_again().await?;
+        if completes && shelves.missing(uids).len() >= WORTH {
+            let _alone = shelves.body.filling().await;
+            for some in shelves.missing(uids).chunks(crate::derive::BATCH) {
+                let made = self.derive(account, mailbox, some, Wanted { keys: false, texts: true }).await?;
+                if !crate::derive::put(None, Some(&shelves), &made).await {
+                    break; // it is told; what is not kept is looked at as it is
+                }
             }
-        };
-        let is_below = contents.last.is_none_or(|last| i64::from(last.get()) < uidnext);
-        let is_worth_it = contents.dead <= contents.living || contents.dead < DEAD;
-        if !is_below || !is_worth_it || !self.is_its(account, mailbox, &contents.identities).await? {
-            return Ok(empty(Some(End::default())));
         }
-        Ok(Known { end: Some(contents.end), frames: contents.frames, last: contents.last, ..empty(None) })
+        let body = find(&shelves.body, needles).await?;
+        Ok(if with_headers { both(find(&shelves.header, needles).await?, body) } else { body })
     }
 
-    /// Whether the last of these messages that is there is the one that has its UID in the database: then all before it are too.
-    async fn is_its(&self, account: AccountId, mailbox: MailboxId, identities: &[(Uid, (i64, i64))]) -> Result<bool, Error> {
-        let uids: Vec<Uid> = identities.iter().map(|(uid, _)| *uid).collect();
-        let rows = self.messages(account, mailbox, &uids, false).await?;
-        let Some(row) = rows.last() else { return Ok(false) };
-        Ok(identities.binary_search_by_key(&row.row.uid, |(uid, _)| *uid).is_ok_and(|index| identities[index].1 == identity(row)))
+    pub(crate) async fn text_shelves(&self, account: AccountId, mailbox: MailboxId, uidvalidity: UidValidity, messages: usize) -> Result<Option<TextShelves>, Error> {
+        let header = self.shelf(account, mailbox, uidvalidity, messages, HEADER).await?;
+        let body = self.shelf(account, mailbox, uidvalidity, messages, BODY).await?;
+        Ok(header.zip(body).map(|(header, body)| TextShelves { header, body }))
     }
 }
 
-/// What a file has.
+impl TextShelves {
+    /// Which of `uids` (ascending) one of the two lacks.
+    pub(crate) fn missing(&self, uids: &[Uid]) -> Vec<Uid> {
+        let mut missing = [self.header.missing(uids), self.body.missing(uids)].concat();
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+}
+
+/// The text of a message.
+pub(crate) async fn of(reader: &mut Reader, structure: &Structure) -> Result<Texts, bodies::Error> {
+    let (mut header, mut body) = (Kept::default(), Kept::default());
+    header.fields(&reader.header(HEADER_LIMIT).await?);
+    for place in places(structure) {
+        match place {
+            Place::PartHeader(range) => header.fields(&reader.read(range).await?),
+            Place::Header(range) => body.fields(&reader.read(range).await?),
+            Place::Text(part) => {
+                body.part();
+                decode(reader, part, |text| body.push(text)).await?;
+            }
+        }
+    }
+    Ok(Texts { header: header.end(), body: body.end() })
+}
+
+/// A text in the making.
 #[derive(Default)]
-struct Contents {
-    end: End,
-    frames: Vec<Place>,
-    last: Option<Uid>,
-    living: usize,
-    dead: usize,
-    /// Of the last messages that may be there.
-    identities: Vec<(Uid, (i64, i64))>,
+struct Kept {
+    octets: Vec<u8>,
+    folded: String,
 }
 
-impl Contents {
-    fn read(file: &Frames, there: &[Uid]) -> std::io::Result<Contents> {
-        let mut contents = Contents::default();
-        let end = file.read(|at, frame| {
-            let Some(table) = Table::of(frame) else { return false };
-            for entry in table.entries() {
-                if contents.last.is_some_and(|last| last >= entry.uid) {
-                    return false;
-                }
-                contents.last = Some(entry.uid);
-                let is_there = there.last().is_none_or(|last| entry.uid > *last) || there.binary_search(&entry.uid).is_ok();
-                contents.living += usize::from(is_there);
-                contents.dead += usize::from(!is_there);
-                if is_there {
-                    contents.identities.push((entry.uid, entry.identity));
-                }
-            }
-            let surplus = contents.identities.len().saturating_sub(LAST);
-            contents.identities.drain(..surplus);
-            contents.frames.push(Place { at, size: frame.len() });
-            true
-        })?;
-        Ok(Contents { end, ..contents })
-    }
-}
-
-impl Texts {
-    /// Up to here all messages that could be read are kept.
-    pub fn last(&self) -> Option<Uid> {
-        self.known().and_then(|known| known.last)
-    }
-
-    fn known(&self) -> Option<&Known> {
-        self.held.as_ref()
-    }
-
-    /// Adds the text of a message above [`Texts::last`].
-    pub async fn add(&mut self, row: &Message, mut text: Text) {
-        let Some(known) = self.held.as_mut().filter(|known| known.end.is_some() && known.last.is_none_or(|last| last < row.row.uid)) else { return };
-        for part in [&mut text.header, &mut text.body] {
-            text.is_whole &= part.len() <= WHOLE;
-            part.truncate(WHOLE);
-            part.push(0);
-        }
-        known.last = Some(row.row.uid);
-        known.next.add(row, &text);
-        if known.next.headers.len() + known.next.bodies.len() >= FRAME_TEXT {
-            self.write().await;
+impl Kept {
+    fn part(&mut self) {
+        if !self.octets.is_empty() && self.octets.len() <= WHOLE {
+            self.octets.push(END);
         }
     }
 
-    /// Writes what was added. Without the file everything works, slower.
-    pub async fn write(&mut self) {
-        let Some(known) = &mut *self.held else { return };
-        let Some(end) = known.end.filter(|_| !known.next.entries.is_empty()) else { return };
-        let (file, frame) = (known.file.clone(), std::mem::take(&mut known.next).pack());
-        let place = Place { at: end.next(), size: frame.len() };
-        known.end = match tokio::task::spawn_blocking(move || file.append(end, &[frame])).await {
-            Ok(Ok(end)) => end,
-            Ok(Err(error)) => {
-                tracing::warn!("text of a mailbox can't be written: {error}; it is searched more slowly");
-                None
-            }
-            Err(error) => {
-                tracing::warn!("text of a mailbox: {error}");
-                None
-            }
-        };
-        match known.end {
-            Some(_) => known.frames.push(place),
-            None => *self.held = None, // whoever comes next opens it again
+    fn fields(&mut self, octets: &[u8]) {
+        for field in fields(octets) {
+            self.part();
+            self.push(&field);
         }
     }
 
-    /// Looks for strings (folded, at most [`NEEDLES`]) in all that is kept. Ascending by UID.
-    pub async fn find(&self, needles: &[Vec<u8>]) -> Result<Vec<Found>, Error> {
-        let Some(known) = self.known() else { return Ok(Vec::new()) };
-        let half = known.frames.len().div_ceil(THREADS).max(1);
-        let needles: Arc<[Vec<u8>]> = needles.into();
-        let mut looking = Vec::new();
-        for frames in known.frames.chunks(half) {
-            let permit = self.store.inner.lookers.clone().acquire_owned().await.map_err(|error| Error::Broken(error.to_string()))?;
-            let (path, frames, needles) = (known.file.path().to_owned(), frames.to_vec(), needles.clone());
-            looking.push(tokio::task::spawn_blocking(move || {
-                let _permit = permit;
-                look(&path, &frames, &needles)
-            }));
+    /// False: there is no room for more.
+    fn push(&mut self, text: &str) -> bool {
+        if self.octets.len() > WHOLE {
+            return false;
         }
-        let mut found = Vec::new();
-        for looking in looking {
-            let part = looking.await.map_err(|error| Error::Broken(error.to_string()))?;
-            found.extend(part.map_err(|error| Error::Engine(format!("text of a mailbox: {error}")))?);
-        }
-        Ok(found)
+        self.folded.clear();
+        fold::fold_into(text, &mut self.folded);
+        // A NUL in a message parts it too: it could not be told from an end, and no client can look for one.
+        self.octets.extend_from_slice(self.folded.as_bytes());
+        self.octets.len() <= WHOLE
+    }
+
+    fn end(mut self) -> Bytes {
+        let is_whole = self.octets.len() <= WHOLE;
+        self.octets.truncate(WHOLE);
+        self.octets.push(if is_whole { END } else { CUT });
+        self.octets.into()
     }
 }
 
-impl Frame {
-    fn add(&mut self, row: &Message, text: &Text) {
-        let (id, arrival) = identity(row);
-        self.entries.extend_from_slice(&row.row.uid.get().to_le_bytes());
-        self.entries.extend_from_slice(&id.to_le_bytes());
-        self.entries.extend_from_slice(&arrival.to_le_bytes());
-        self.entries.push(text.is_whole.into());
-        self.entries.extend_from_slice(&(text.header.len() as u32).to_le_bytes()); // at most WHOLE and a NUL
-        self.entries.extend_from_slice(&(text.body.len() as u32).to_le_bytes());
-        self.headers.extend_from_slice(&text.header);
-        self.bodies.extend_from_slice(&text.body);
-    }
-
-    fn pack(self) -> Vec<u8> {
-        let count = (self.entries.len() / ENTRY) as u32;
-        [&count.to_le_bytes()[..], &self.entries, &self.headers, &self.bodies].concat()
-    }
-}
-
-fn identity(row: &Message) -> (i64, i64) {
-    (row.row.id.get(), row.savedate)
-}
-
-/// A frame as it is read.
-struct Table<'f> {
-    entries: &'f [[u8; ENTRY]],
-    headers: &'f [u8],
-    bodies: &'f [u8],
-}
-
-struct Entry {
-    uid: Uid,
-    identity: (i64, i64),
-    is_whole: bool,
-    header: usize,
-    body: usize,
-}
-
-impl<'f> Table<'f> {
-    /// `None` where its parts are not as long as it says.
-    fn of(frame: &'f [u8]) -> Option<Table<'f>> {
-        let (count, rest) = frame.split_first_chunk::<4>()?;
-        let (entries, text) = rest.split_at_checked((u32::from_le_bytes(*count) as usize).checked_mul(ENTRY)?)?;
-        let entries = entries.as_chunks::<ENTRY>().0;
-        let mut headers = 0usize;
-        let mut bodies = 0usize;
-        for entry in entries {
-            let entry = Entry::of(entry)?;
-            (headers, bodies) = (headers.checked_add(entry.header)?, bodies.checked_add(entry.body)?);
-        }
-        let (headers, rest) = text.split_at_checked(headers)?;
-        (rest.len() == bodies).then_some(Table { entries, headers, bodies: rest })
-    }
-
-    fn entries(&self) -> impl Iterator<Item = Entry> {
-        self.entries.iter().filter_map(Entry::of) // all are, or there were no table
-    }
-}
-
-impl Entry {
-    fn of(octets: &[u8; ENTRY]) -> Option<Entry> {
-        let (uid, rest) = octets.split_first_chunk()?;
-        let (id, rest) = rest.split_first_chunk()?;
-        let (arrival, rest) = rest.split_first_chunk()?;
-        let (is_whole, rest) = rest.split_first()?;
-        let (header, rest) = rest.split_first_chunk()?;
-        let (body, _) = rest.split_first_chunk()?;
-        Some(Entry {
-            uid: Uid::new(u32::from_le_bytes(*uid))?,
-            identity: (i64::from_le_bytes(*id), i64::from_le_bytes(*arrival)),
-            is_whole: *is_whole != 0,
-            header: u32::from_le_bytes(*header) as usize,
-            body: u32::from_le_bytes(*body) as usize,
-        })
-    }
-}
-
-/// Looks through frames, one in memory at a time.
-fn look(path: &Path, frames: &[Place], needles: &[Vec<u8>]) -> std::io::Result<Vec<Found>> {
-    let file = File::open(path)?;
-    let finders: Vec<Finder<'_>> = needles.iter().take(NEEDLES).map(Finder::new).collect();
-    let (mut found, mut frame) = (Vec::new(), Vec::new());
-    for place in frames {
-        frame.resize(place.size, 0);
-        file.read_exact_at(&mut frame, place.at)?;
-        // It was whole when it was opened or written; what is not so any more tells nothing.
-        let Some(table) = Table::of(&frame) else { continue };
-        let from = found.len();
-        found.extend(table.entries().map(|entry| Found { uid: entry.uid, is_whole: entry.is_whole, header: 0, body: 0 }));
-        let Some(found) = found.get_mut(from..) else { continue };
-        for (bit, finder) in finders.iter().enumerate() {
-            hunt(table.headers, table.entries().map(|entry| entry.header), finder, |index| found[index].header |= 1 << bit);
-            hunt(table.bodies, table.entries().map(|entry| entry.body), finder, |index| found[index].body |= 1 << bit);
-        }
-    }
+/// What is found in all that stands on a shelf, told as if it were bodies.
+async fn find(shelf: &Shelf, needles: &[Vec<u8>]) -> Result<Vec<Found>, Error> {
+    let finders: Vec<Finder<'static>> = needles.iter().take(NEEDLES).map(|needle| Finder::new(needle).into_owned()).collect();
+    let mut found = shelf.each_block(move |entries, texts| look(entries, texts, &finders)).await?;
+    found.sort_by_key(|found| found.uid);
+    found.dedup_by_key(|found| found.uid);
     Ok(found)
 }
 
-/// Marks each of the texts, which lie one behind another, that has the string. An empty one is in all.
-fn hunt(texts: &[u8], lengths: impl Iterator<Item = usize>, finder: &Finder<'_>, mut mark: impl FnMut(usize)) {
-    let (mut next, mut end) = (finder.find(texts), 0);
-    for (index, length) in lengths.enumerate() {
-        end += length;
+fn look(entries: &[(Uid, Range<usize>)], texts: &[u8], finders: &[Finder<'_>]) -> Vec<Found> {
+    let is_whole = |range: &Range<usize>| texts.get(range.clone()).is_some_and(|text| text.last() == Some(&END));
+    let mut found: Vec<Found> = entries.iter().map(|(uid, range)| Found { uid: *uid, is_whole: is_whole(range), header: 0, body: 0 }).collect();
+    for (bit, finder) in finders.iter().enumerate() {
+        hunt(texts, entries.iter().map(|(_, range)| range.end), finder, |index| found[index].body |= 1 << bit);
+    }
+    found
+}
+
+/// Marks each of the texts, which lie one behind another up to these ends, that has the string. An empty one is in all.
+fn hunt(texts: &[u8], ends: impl Iterator<Item = usize>, finder: &Finder<'_>, mut mark: impl FnMut(usize)) {
+    let mut next = finder.find(texts);
+    for (index, end) in ends.enumerate() {
         if finder.needle().is_empty() {
             mark(index);
         } else if let Some(at) = next
@@ -386,5 +199,13 @@ fn hunt(texts: &[u8], lengths: impl Iterator<Item = usize>, finder: &Finder<'_>,
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// Of messages that stand on both shelves (each ascending): what is found in the one, as their header's, and in the other.
+fn both(headers: Vec<Found>, bodies: Vec<Found>) -> Vec<Found> {
+    let mut headers = headers.into_iter().peekable();
+    let with_header = |body: Found| {
+        while headers.next_if(|header| header.uid < body.uid).is_some() {}
+        let header = headers.next_if(|header| header.uid == body.uid)?;
+        Some(Found { is_whole: header.is_whole && body.is_whole, header: header.body, ..body })
+    };
+    bodies.into_iter().filter_map(with_header).collect()
+}

@@ -1,73 +1,63 @@
-use mail::fold::fold;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{MESSAGE, World, name, on_every_engine};
+use crate::shelf::LEAST;
+use crate::testing::{World, name, on_every_engine};
 
-fn text(header: &str, body: &str) -> Text {
-    Text { header: fold(header).into_bytes(), body: fold(body).into_bytes(), is_whole: true }
-}
+const COUNT: u32 = LEAST as u32 + 10;
 
-async fn uids(world: &World) -> Vec<Uid> {
-    world.store.open(world.alice, &name("INBOX")).await.unwrap().rows.iter().map(|row| row.uid).collect()
-}
-
-/// Adds a text for each message that has none: its number in words.
-async fn add(texts: &mut Texts, world: &World) {
-    let mailbox = world.mailbox("INBOX").await;
-    for uid in uids(world).await {
-        if texts.last().is_some_and(|last| last >= uid) {
-            continue;
-        }
-        let row = world.store.messages(world.alice, mailbox, &[uid], false).await.unwrap().remove(0);
-        texts.add(&row, text(&format!("Subject: number {uid}"), &format!("Body of {uid}"))).await;
+async fn deliver(world: &World, count: u32) {
+    for n in 1..=count {
+        let message = format!("Subject: N\u{fc}mber {n};\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Disposition: attachment; \
+            filename=\"m\u{f6}we{n};\"\r\n\r\nB\u{f6}dy of {n};\r\n--b--\r\n");
+        world.deposit("INBOX", message.as_bytes()).await;
     }
-    texts.write().await;
 }
 
-async fn found(texts: &Texts, needles: &[&str]) -> Vec<(u32, u32, u32)> {
-    let needles: Vec<Vec<u8>> = needles.iter().map(|needle| fold(needle).into_bytes()).collect();
-    let found = texts.find(&needles).await.unwrap();
-    found.iter().filter(|found| found.header | found.body > 0).map(|found| (found.uid.get(), found.header, found.body)).collect()
+async fn find(store: &Store, world: &World, needle: &str, with_headers: bool, completes: bool) -> Vec<u32> {
+    let view = store.open(world.alice, &name("INBOX")).await.unwrap();
+    let uids: Vec<Uid> = view.rows.iter().map(|row| row.uid).collect();
+    let needles = [fold::fold(needle).into_bytes()];
+    let mailbox = &view.mailbox;
+    let found = store.find_text(world.alice, mailbox.id, mailbox.uidvalidity, &uids, &needles, with_headers, completes).await.unwrap();
+    assert!(!completes || uids.iter().all(|uid| found.iter().any(|found| found.uid == *uid && found.is_whole)), "{needle}");
+    found.iter().filter(|found| found.header | found.body > 0).map(|found| found.uid.get()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_is_found_again_after_a_start_and_follows_the_mailbox() {
+async fn text_is_found_again_after_a_start_and_made_again_when_it_is_damaged() {
     on_every_engine(|world| async move {
-        for _ in 0..3 {
-            world.deposit("INBOX", MESSAGE).await;
+        deliver(&world, COUNT).await;
+        let table: &[(&str, bool, &[u32])] =
+            &[("b\u{f6}dy of 7;", false, &[7]), ("n\u{fc}mber 7;", false, &[]), ("N\u{dc}MBER 7;", true, &[7]), ("m\u{d6}we9;", false, &[]), ("m\u{f6}we9;", true, &[9])];
+        assert_eq!(find(&world.store, &world, "", false, false).await, [], "{}: nothing is kept", world.engine);
+        for (needle, with_headers, expected) in table {
+            assert_eq!(find(&world.store, &world, needle, *with_headers, true).await, *expected, "{}: {needle}", world.engine);
+            assert_eq!(find(&world.second().await, &world, needle, *with_headers, false).await, *expected, "{}: {needle}", world.engine);
         }
-        let mailbox = world.mailbox("INBOX").await;
-        let mut texts = world.store.texts(world.alice, mailbox, &uids(&world).await).await.unwrap();
-        assert_eq!(found(&texts, &[""]).await, [], "{}", world.engine);
-        add(&mut texts, &world).await;
-        assert_eq!(found(&texts, &["NUMBER 2", "body of 3", "of"]).await, [(1, 0, 4), (2, 1, 4), (3, 0, 6)], "{}", world.engine);
-        assert_eq!(found(&texts, &["", "2body", "1body", "subject: number 1"]).await, [(1, 9, 1), (2, 1, 1), (3, 1, 1)]);
-        drop(texts);
-        world.deposit("INBOX", MESSAGE).await;
-        world.store.expunge(world.alice, mailbox, vec![Uid::new(3).unwrap()], false).await.unwrap();
-        // Two of the four are known after a start, and one is added.
-        let second = world.second().await;
-        let mut texts = second.texts(world.alice, mailbox, &uids(&world).await).await.unwrap();
-        assert_eq!(texts.last(), Uid::new(3));
-        add(&mut texts, &world).await;
-        assert_eq!(found(&texts, &["body of 4", "body of 1"]).await, [(1, 0, 2), (4, 0, 1)], "{}", world.engine);
-        // A message that is too long is said to be.
-        world.deposit("INBOX", MESSAGE).await;
-        let row = world.store.messages(world.alice, mailbox, &[Uid::new(5).unwrap()], false).await.unwrap().remove(0);
-        texts.add(&row, text("", &"x".repeat(WHOLE + 1))).await;
-        texts.write().await;
-        let last = texts.find(&[b"x".to_vec()]).await.unwrap().pop().unwrap();
-        assert_eq!((last.uid.get(), last.is_whole, last.body), (5, false, 1));
-        drop(texts);
-        let path = world.store.derived("text").join(world.alice.to_string()).join(mailbox.to_string());
-        let mut octets = std::fs::read(&path).unwrap();
-        octets.truncate(octets.len() - 3);
-        std::fs::write(&path, octets).unwrap();
-        let torn = world.second().await.texts(world.alice, mailbox, &uids(&world).await).await.unwrap();
-        assert_eq!((torn.last(), found(&torn, &["body"]).await.len()), (Uid::new(4), 4), "{}: the last frame is torn", world.engine);
+        let path = world.store.snapshots(world.alice).join(format!("{}.body", world.mailbox("INBOX").await));
+        let octets = std::fs::read(&path).unwrap();
+        for at in [3, 50, octets.len() - 30] {
+            let mut damaged = octets.clone();
+            damaged[at] ^= 1;
+            std::fs::write(&path, damaged).unwrap();
+            let second = world.second().await;
+            let _ = find(&second, &world, "b\u{f6}dy of 7;", false, false).await; // finds it damaged, at the latest
+            assert_eq!(find(&second, &world, "b\u{f6}dy of 7;", false, true).await, [7], "{}: damaged at {at}", world.engine);
+        }
     })
     .await;
+}
+
+#[test]
+fn a_long_text_is_cut_and_said_to_be() {
+    let mut kept = Kept::default();
+    assert!(kept.push(&"X".repeat(WHOLE)));
+    assert!(!kept.push("y") && !kept.push("z"));
+    let text = kept.end();
+    assert_eq!((text.len(), text[0], text[WHOLE]), (WHOLE + 1, b'x', CUT));
+    let range = 0..text.len();
+    assert!(!look(&[(Uid::FIRST, range)], &text, &[])[0].is_whole);
 }
 
 proptest! {
@@ -75,15 +65,8 @@ proptest! {
     fn each_text_that_has_a_string_is_marked(texts in proptest::collection::vec("[ab\0]{0,6}", 0..8), needle in "[ab]{0,3}") {
         let whole: Vec<u8> = texts.iter().flat_map(|text| [text.as_bytes(), &[0]].concat()).collect();
         let mut marked = vec![false; texts.len()];
-        hunt(&whole, texts.iter().map(|text| text.len() + 1), &Finder::new(&needle), |index| marked[index] = true);
+        hunt(&whole, texts.iter().scan(0, |end, text| { *end += text.len() + 1; Some(*end) }), &Finder::new(&needle), |index| marked[index] = true);
         let expected: Vec<bool> = texts.iter().map(|text| text.contains(&needle)).collect();
         prop_assert_eq!(marked, expected);
-    }
-
-    #[test]
-    fn no_garbage_is_a_table_that_does_harm(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
-        if let Some(table) = Table::of(&octets) {
-            prop_assert_eq!(table.entries().map(|entry| entry.header).sum::<usize>(), table.headers.len());
-        }
     }
 }
