@@ -7,10 +7,7 @@ use bytes::Bytes;
 use imap::command::fetch::{Partial, Section, SectionText};
 use mail::header;
 use mail::mime::{Part, Structure};
-
-/// Octets of a header that are looked at to choose fields from it: what comes after is passed over. Real headers have
-/// some kilobytes; this bounds the memory of a session.
-pub(crate) const HEADER_LIMIT: u64 = 1 << 20;
+pub(crate) use store::texts::HEADER_LIMIT;
 
 /// Where a section's octets are.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -94,6 +94,9 @@ pub(super) struct ShelfFile {
     end: u64,
 }
 
+/// Entries of a block, each with its place in the data.
+pub(super) type Entries = Vec<(Uid, Range<usize>)>;
+
 /// Entries to be read: of one block, with their places in the answer.
 pub(super) struct Wanted {
     file: Arc<File>,
@@ -257,7 +260,7 @@ impl Block {
     }
 
     /// Its entries' UIDs, each with its place in the data, and the data, read into `octets`. None when it is not what was written.
-    pub(super) fn read<'o>(&self, file: &File, octets: &'o mut Vec<u8>) -> Option<(Vec<(Uid, Range<usize>)>, &'o [u8])> {
+    pub(super) fn read<'o>(&self, file: &File, octets: &'o mut Vec<u8>) -> Option<(Entries, &'o [u8])> {
         octets.resize(self.head() + self.length + 2 * SUM, 0);
         file.read_exact_at(octets, self.at).ok()?;
         let (head, data) = octets.split_at_checked(self.head() + SUM)?;

@@ -10,7 +10,8 @@ use mail::header;
 use mail::mime::{Kind, Part, Structure};
 use mail::transfer::{Decoder, Encoding, TextDecoder};
 
-/// Octets of a header that are looked at: what comes after is passed over. Real headers have some kilobytes.
+/// Octets of a header that are looked at, here and to choose fields from it: what comes after is passed over. Real headers have some
+/// kilobytes; this bounds the memory of a session.
 pub const HEADER_LIMIT: u64 = 1 << 20;
 
 /// What is text in a message, but its own header.
