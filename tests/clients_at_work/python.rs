@@ -45,7 +45,7 @@ fn zlib_and_ours_understand_each_other() {
     demo.python("compress.py", &[]);
     // The log counts what was said, not what it shrank to: the mail appended and fetched again is more than a megabyte each way.
     let log = std::fs::read_to_string(demo.log()).expect("a log");
-    let logout = log.lines().find(|line| line.contains("logout: logged out")).expect("a logout");
+    let logout = log.lines().find(|line| line.contains("Disconnected: Logged out")).expect("a logout");
     let octets = |name: &str| logout.split(' ').find_map(|word| word.strip_prefix(name)?.parse::<usize>().ok()).expect("a number");
     assert!(octets("in=") > 1_000_000 && octets("out=") > 1_000_000, "{logout}");
     assert!(log.contains("cannot be decompressed"), "{log}");

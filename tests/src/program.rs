@@ -70,6 +70,11 @@ impl Configured {
         arguments.extend(["--self-signed", "--yes"]);
         arguments.extend(more);
         configured.run(&arguments).ok();
+        // Not syslog, where there is one: tests read it. Once, since the directory may be set up twice.
+        let log = "maillog_file = /dev/stderr";
+        if !std::fs::read_to_string(configured.main_cf()).expect("main.cf").contains(log) {
+            configured.set(log);
+        }
         configured
     }
 

@@ -25,6 +25,7 @@ mod cache;
 mod check;
 mod client;
 mod failures;
+mod log;
 mod login;
 mod login_name;
 mod policy;
@@ -35,6 +36,7 @@ mod settings;
 
 pub use check::{Auth, Denied, Identity, MAX_RECORDS};
 pub use client::{Client, Service};
+pub use log::{Origin, SessionLog};
 pub use login::{Login, Progress};
 pub use policy::{PlaintextAuth, may_use_password};
 pub use secret::{Scram, app_password, secret_of, secret_of_record};

@@ -72,12 +72,12 @@ pub(crate) async fn serve(imapd: Imapd, conversation: net::Conversation<imap::Se
         tracing::debug!(rip = %talk.address(), "left without a login");
         return;
     };
-    let (service, rip, rport, tls) = (talk.service(), talk.address(), talk.port(), talk.tls());
-    tracing::info!(service, user = %identity.login, %rip, rport, method, tls, "login");
+    let log = auth::SessionLog::begin(auth::Service::Imap, &identity.login.to_string(), &method, talk.origin());
     let mut reader = Reader { talk, imapd, identity, selected: None, enabled: Enabled::default(), _seat: seat };
     let why = read(&mut reader).await;
-    let (broken, octets) = (reader.talk.failure(), reader.talk.octets());
-    tracing::info!(service, user = %reader.identity.login, %rip, rport, "in" = octets.read, out = octets.written, broken, "logout: {why}");
+    let octets = reader.talk.octets();
+    let why = reader.talk.failure().map_or_else(|| why.to_owned(), |failure| format!("{why} ({failure})"));
+    log.end(&why, octets.read, octets.written);
 }
 
 /// Until a login: gives who it is and how it logged in, or `None` when the connection ends first.
@@ -93,7 +93,7 @@ async fn visitor(talk: &mut Talk, imapd: &Imapd) -> Option<(Identity, Seat, Stri
             _ => continue, // nothing else is due, and the dialogue gives nothing else
         };
         let method = match &body {
-            CommandBody::Login(_) => Some("LOGIN command".to_owned()),
+            CommandBody::Login(_) => Some("PLAIN".to_owned()), // as Dovecot calls it
             CommandBody::Authenticate(authenticate) => Some(authenticate.mechanism.clone()),
             _ => None,
         };
@@ -208,14 +208,14 @@ async fn read(reader: &mut Reader) -> &'static str {
             Some(Event::Command(command)) => command,
             Some(Event::Ended(why)) => return farewell(&mut reader.talk, why).await,
             Some(_) => continue,
-            None => return "connection closed",
+            None => return "Connection closed",
         };
         let manners = manners(&command);
         let logout = matches!(command.body, CommandBody::Logout);
         // Boxed, so that a session that waits for a command does not have the room that one needs.
         let outcome = Box::pin(command::run(reader, command.body)).await;
         match Box::pin(answer(reader, outcome, &manners)).await {
-            Ok(()) if logout => return "logged out",
+            Ok(()) if logout => return "Logged out",
             Ok(()) => {}
             Err(why) => return why,
         }
@@ -237,14 +237,14 @@ async fn answer(reader: &mut Reader, outcome: Result<Option<Tagged>, Halt>, mann
                 selected.view.save(&[]);
             }
             let told = reader.talk.answer(reflex.answer()).await;
-            return if closes || told.is_err() { Err("too many errors") } else { Ok(()) };
+            return if closes || told.is_err() { Err("Too many errors") } else { Ok(()) };
         }
-        Err(Halt::Gone) => return Err("connection closed"),
+        Err(Halt::Gone) => return Err("Connection closed"),
         Err(Halt::Ended(why)) => return Err(farewell(&mut reader.talk, why).await),
         Err(Halt::Torn) => {
             tracing::error!(user = %reader.identity.login, "a body ended before its size; the connection is closed");
             let _ = reader.talk.answer(Answer::Close(Response::Bye(Some(Code::ServerBug), "A message ended early".into()))).await;
-            return Err("a body ended early");
+            return Err("A body ended early");
         }
     };
     let mut lines = Vec::new();
@@ -288,10 +288,10 @@ async fn catch_up(reader: &mut Reader) -> Fate {
 /// BYE before we close (C-08).
 async fn farewell(talk: &mut Talk, why: Ended) -> &'static str {
     let (bye, reason) = match why {
-        Ended::Peer => return "connection closed",
-        Ended::Timeout => (Response::Bye(None, "Autologout, idle for too long".into()), "timeout"),
-        Ended::Garbled => (Response::Bye(None, "What you compressed cannot be read".into()), "garbled"),
-        Ended::Stop => (Response::Bye(Some(Code::Unavailable), "The server is stopping".into()), "server stops"),
+        Ended::Peer => return "Connection closed",
+        Ended::Timeout => (Response::Bye(None, "Autologout, idle for too long".into()), "Inactivity"),
+        Ended::Garbled => (Response::Bye(None, "What you compressed cannot be read".into()), "Garbled"),
+        Ended::Stop => (Response::Bye(Some(Code::Unavailable), "The server is stopping".into()), "Server shutting down."),
     };
     let _ = talk.answer(Answer::Close(bye)).await;
     reason

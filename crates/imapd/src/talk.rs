@@ -63,11 +63,6 @@ impl Talk {
         self.0.binding()
     }
 
-    /// With the address it tells sessions apart in the log.
-    pub(crate) fn port(&self) -> u16 {
-        self.0.peer().remote.port()
-    }
-
     /// Both ends are this machine's.
     pub(crate) fn is_loopback(&self) -> bool {
         self.0.peer().remote.ip().is_loopback() && self.0.peer().local.ip().is_loopback()
@@ -86,13 +81,11 @@ impl Talk {
         self.0.octets()
     }
 
-    /// For the log: protocol and cipher, or `none`.
-    pub(crate) fn tls(&self) -> String {
-        self.0.tls().map_or_else(|| "none".into(), |tls| format!("{} {}", tls.protocol, tls.cipher))
-    }
-
-    pub(crate) fn service(&self) -> &'static str {
-        self.0.peer().service
+    /// For the log.
+    pub(crate) fn origin(&self) -> auth::Origin {
+        let peer = self.0.peer();
+        let tls = self.0.tls().map(|tls| tls.in_log());
+        auth::Origin { remote: peer.remote.ip(), local: peer.local.ip(), tls, session: peer.session() }
     }
 
     /// Why the connection broke, if it did.

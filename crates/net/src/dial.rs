@@ -16,6 +16,6 @@ pub async fn dial(remote: SocketAddr, service: &'static str, limit: Duration) ->
     let connected = tokio::time::timeout(limit, TcpStream::connect(remote)).await;
     let stream = connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     sockopt::set_tcp_nodelay(&stream, true)?;
-    let peer = Peer { remote, local: stream.local_addr()?, service, user: None };
+    let peer = Peer::new(remote, stream.local_addr()?, service);
     Ok(Connection { stream: Socket::Tcp(stream), peer })
 }

@@ -136,7 +136,7 @@ impl Listener {
                     At::Tcp(at) if !at.ip().is_unspecified() => at,
                     _ => stream.local_addr()?,
                 };
-                let peer = Peer { remote: canonical(remote), local: canonical(local), service: self.service, user: None };
+                let peer = Peer::new(canonical(remote), canonical(local), self.service);
                 Ok(Connection { stream: Socket::Tcp(stream), peer })
             }
             Listening::Unix { socket, .. } => {

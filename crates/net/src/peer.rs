@@ -2,6 +2,9 @@
 
 use rustls::{CommonState, ConnectionCommon, ProtocolVersion, SupportedCipherSuite};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The two ends of a connection. For a Unix socket both addresses are 127.0.0.1 port 0, and `user` is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,13 +17,31 @@ pub struct Peer {
     pub service: &'static str,
     /// Who connected through a Unix socket, by the kernel's word.
     pub user: Option<User>,
+    /// Which connection of this process it is, counted from 1: what its lines in the log have in common.
+    pub number: u64,
 }
 
+/// How many connections there were.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+
+/// When the first connection came, in seconds since 1970.
+static BEGUN: LazyLock<u64> = LazyLock::new(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
+
 impl Peer {
+    /// The peer of a connection that begins.
+    pub fn new(remote: SocketAddr, local: SocketAddr, service: &'static str) -> Peer {
+        Peer { remote, local, service, user: None, number: CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1 }
+    }
+
+    /// What tells its session from all others of this machine, for the log.
+    pub fn session(&self) -> String {
+        format!("{:x}.{:x}.{:x}", *BEGUN, std::process::id(), self.number)
+    }
+
     /// A peer without a network address: a pipe, a Unix socket.
     pub fn local(service: &'static str, user: Option<User>) -> Peer {
         let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Peer { remote: here, local: here, service, user }
+        Peer { user, ..Peer::new(here, here, service) }
     }
 }
 
@@ -50,6 +71,13 @@ pub struct TlsInfo {
     pub sni: Option<String>,
     /// What a login can be bound to.
     pub binding: Option<Binding>,
+}
+
+impl TlsInfo {
+    /// "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)"
+    pub fn in_log(&self) -> String {
+        format!("{} with cipher {} ({bits}/{bits} bits)", self.protocol, self.cipher, bits = self.bits)
+    }
 }
 
 /// `tls-exporter` (RFC 9266 §2): tells this connection from all others. Only of TLS 1.3: of 1.2 it would need the extended master

@@ -1,6 +1,6 @@
 //! AUTHORIZATION: from the greeting to a maildrop (RFC 1939 §4).
 
-use auth::{Denied, Identity};
+use auth::{Denied, Identity, SessionLog};
 use dialogue::{Answer, Event};
 use net::Gone;
 use pop3::{Code, Command, Reply};
@@ -13,21 +13,21 @@ pub(crate) struct Stranger<'s> {
     pub(crate) house: &'s Pop3d,
     pub(crate) talk: &'s mut Talk,
     failed_logins: u32,
-    maildrop: Option<Maildrop>,
+    entered: Option<(Maildrop, SessionLog)>,
 }
 
 /// Runs until the client is in, and gives its maildrop; `None` when the session is over.
-pub(crate) async fn run(house: &Pop3d, talk: &mut Talk) -> Result<Option<Maildrop>, Gone> {
-    let mut stranger = Stranger { house, talk, failed_logins: 0, maildrop: None };
+pub(crate) async fn run(house: &Pop3d, talk: &mut Talk) -> Result<Option<(Maildrop, SessionLog)>, Gone> {
+    let mut stranger = Stranger { house, talk, failed_logins: 0, entered: None };
     while let Some(event) = stranger.talk.next().await {
         let next = match event {
             Event::Command(command) => stranger.obey(command).await?,
             Event::Ended(why) => ended::ended(stranger.talk, why).await?,
             Event::Line(_) | Event::Body(_) | Event::BodyEnd => Next::Go, // none outside an exchange
         };
-        match (next, stranger.maildrop.take()) {
+        match (next, stranger.entered.take()) {
             (Next::Over, _) => return Ok(None),
-            (Next::Go, Some(maildrop)) => return Ok(Some(maildrop)),
+            (Next::Go, Some(entered)) => return Ok(Some(entered)),
             (Next::Go, None) => {}
         }
     }
@@ -59,8 +59,15 @@ impl Stranger<'_> {
         auth::Client { address: self.talk.peer().remote.ip(), service: auth::Service::Pop3 }
     }
 
+    /// Where it comes from, for the log.
+    fn origin(&self) -> auth::Origin {
+        let peer = self.talk.peer();
+        let tls = self.talk.tls().map(|tls| tls.in_log());
+        auth::Origin { remote: peer.remote.ip(), local: peer.local.ip(), tls, session: peer.session() }
+    }
+
     /// Opens the maildrop of one who proved to be itself, or tells why not.
-    pub(crate) async fn judged(&mut self, judged: Result<Identity, Denied>) -> Result<Next, Gone> {
+    pub(crate) async fn judged(&mut self, method: &str, judged: Result<Identity, Denied>) -> Result<Next, Gone> {
         let identity = match judged {
             Ok(identity) => identity,
             Err(denied) => {
@@ -75,9 +82,8 @@ impl Stranger<'_> {
         match Maildrop::open(&self.house.store, identity, lock).await {
             Ok(maildrop) => {
                 let reply = Reply::LoggedIn { messages: maildrop.list.messages(), octets: maildrop.list.octets() };
-                let peer = self.talk.peer();
-                tracing::info!(service = peer.service, user = %maildrop.user, rip = %peer.remote.ip(), rport = peer.remote.port(), "login");
-                self.maildrop = Some(maildrop);
+                let log = SessionLog::begin(auth::Service::Pop3, &maildrop.user, method, self.origin());
+                self.entered = Some((maildrop, log));
                 self.done(reply).await
             }
             Err(error) => self.done(no::failed(&error)).await,

@@ -76,13 +76,14 @@ impl Pop3d {
 
     async fn session(&self, talk: &mut Talk) -> Result<(), Gone> {
         talk.answer(Answer::Done(pop3::Reply::ok(self.settings.greeting.clone()))).await?;
-        let Some(mut maildrop) = authorization::run(self, talk).await? else { return Ok(()) };
+        let Some((mut maildrop, log)) = authorization::run(self, talk).await? else { return Ok(()) };
         let over = transaction::run(self, talk, &mut maildrop).await;
         maildrop.release(); // before the disk is waited for: who lost its line is back at once
         maildrop.write_seen(&self.store).await;
-        let (peer, octets) = (talk.peer(), talk.octets());
-        let (rip, rport, broken) = (peer.remote.ip(), peer.remote.port(), talk.failure().map(|failure| failure.to_string()));
-        tracing::info!(service = peer.service, user = %maildrop.user, %rip, rport, "in" = octets.read, out = octets.written, broken, "logout");
+        let octets = talk.octets();
+        let why = if over.is_ok() { "Logged out" } else { "Connection closed" };
+        let why = talk.failure().map_or_else(|| why.to_owned(), |failure| format!("{why} ({failure})"));
+        log.end(&why, octets.read, octets.written);
         over
     }
 }

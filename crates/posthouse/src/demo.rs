@@ -54,7 +54,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     setup::run(&config, &setup)?;
     let demo = Demo::prepare(&dir, &config, options.port_offset)?;
     let loaded = house::configuration(&config)?;
-    crate::log::for_serving(&loaded)?;
+    crate::log::for_serving(&loaded, crate::log::Form::Text)?;
     house::runtime()?.block_on(async {
         let house = house::open(loaded).await?;
         let served = async {

@@ -11,7 +11,6 @@ use net::{Conversation, Gone, TlsInfo};
 use route::Router;
 use smtp::{Command, Decided, Language, Reply, Session};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::Instrument;
 
 /// Writes a line of the log under the name that Postfix's program of that service has there.
@@ -29,9 +28,6 @@ pub(crate) use note;
 
 /// Before the first command.
 const CONNECT: &str = "CONNECT";
-
-/// Numbers the sessions of this process for the log, where Postfix has process ids.
-static SESSIONS: AtomicU64 = AtomicU64::new(1);
 
 /// See [`note`]; 465 is `smtps`, since log readers do not know `submissions`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -201,8 +197,7 @@ impl Visit {
             && let Some(tls) = self.conversation.tls()
         {
             let sni = tls.sni.as_deref().map(|name| format!(" to {}", plain(name))).unwrap_or_default();
-            let (protocol, cipher, bits) = (&tls.protocol, &tls.cipher, tls.bits);
-            note!(self, "Anonymous TLS connection established from {}{sni}: {protocol} with cipher {cipher} ({bits}/{bits} bits)", self.peer);
+            note!(self, "Anonymous TLS connection established from {}{sni}: {}", self.peer, tls.in_log());
             self.tls = Some(tls);
         }
     }
@@ -308,11 +303,10 @@ impl Smtpd {
 
     /// Serves one connection to its end: `move |talk| smtpd.clone().serve(talk)` for `net::serve`.
     pub async fn serve(self, conversation: Conversation<Session>) {
-        let peer = PeerName::of(conversation.peer().remote);
+        let (peer, session) = (PeerName::of(conversation.peer().remote), conversation.peer().number);
         let tally = Tally::default();
         let (verb, octets) = (CONNECT, None);
         let visit = Visit { service: self.0, conversation, peer, tally, verb, identity: None, tls: None, refusals: 0, octets };
-        let session = SESSIONS.fetch_add(1, Ordering::Relaxed);
         visit.run().instrument(tracing::info_span!("smtpd", session)).await;
     }
 }

@@ -123,8 +123,6 @@ const LATER: &[(&str, &str)] = &[
     ("mailbox_size_limit", "only accounts have quotas: posthouse user add --quota"),
     ("queue_run_delay", "what is due is tried when it is due"),
     ("smtpd_starttls_timeout", "a handshake may take 60 seconds"),
-    ("syslog_facility", "the log goes to maillog_file or stderr"),
-    ("syslog_name", "the log goes to maillog_file or stderr"),
 ];
 
 /// The parameter of that name.

@@ -46,7 +46,7 @@ impl World {
     /// Serves `stream` in a task of its own, which ends with the session.
     pub fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, from: &str) -> JoinHandle<()> {
         let address = |text: &str| -> SocketAddr { text.parse().unwrap() };
-        let peer = Peer { remote: address(from), local: address("127.0.0.1:143"), service: "imap", user: None };
+        let peer = Peer::new(address(from), address("127.0.0.1:143"), "imap");
         let setup = Setup {
             tls: self.tls.clone(),
             implicit: false,

@@ -111,8 +111,7 @@ impl Visit<'_> {
                 if other.is_ok()
                     && let Some(tls) = self.talk.tls()
                 {
-                    let (protocol, cipher, bits) = (&tls.protocol, &tls.cipher, tls.bits);
-                    tracing::info!(target: "postfix/smtp", "Untrusted TLS connection established to {}: {protocol} with cipher {cipher} ({bits}/{bits} bits)", self.relay);
+                    tracing::info!(target: "postfix/smtp", "Untrusted TLS connection established to {}: {}", self.relay, tls.in_log());
                 }
                 other
             }

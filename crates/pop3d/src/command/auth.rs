@@ -18,8 +18,8 @@ pub(crate) async fn auth(stranger: &mut Stranger<'_>, mechanism: &str, initial: 
     loop {
         let (text, login) = match progress {
             Progress::Challenge { text, next } => (text, next),
-            Progress::LoggedIn(identity) => return stranger.judged(Ok(identity)).await,
-            Progress::Denied(denied) => return stranger.judged(Err(denied)).await,
+            Progress::LoggedIn(identity) => return stranger.judged(mechanism, Ok(identity)).await,
+            Progress::Denied(denied) => return stranger.judged(mechanism, Err(denied)).await,
             Progress::Malformed => return stranger.done(Reply::err("That is not what the mechanism expects")).await,
             Progress::Cancelled => return stranger.done(Reply::err("Cancelled")).await,
             Progress::UnknownMechanism => return stranger.done(Reply::coded(Code::Auth, "No such mechanism here")).await,

@@ -12,5 +12,5 @@ pub(crate) async fn pass(stranger: &mut Stranger<'_>, user: &str, password: Secr
     }
     let client = stranger.client();
     let judged = stranger.house.auth.check(user, password.reveal(), client).await;
-    stranger.judged(judged).await
+    stranger.judged("PLAIN", judged).await
 }

@@ -78,7 +78,7 @@ impl World {
     pub fn wire(&self, buffer: usize, pop3d: Pop3d, setup: Setup) -> DuplexStream {
         let (ours, theirs) = duplex(buffer);
         let here = "127.0.0.1:110".parse().expect("an address");
-        let connection = Connection { stream: ours, peer: Peer { remote: here, local: here, service: "pop3", user: None } };
+        let connection = Connection { stream: ours, peer: Peer::new(here, here, "pop3") };
         let session = pop3::Session::new(self.limits);
         tokio::spawn(async move {
             net::converse(connection, session, setup, |talk| pop3d.serve(talk)).await.expect("no panic");

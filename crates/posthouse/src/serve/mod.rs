@@ -33,6 +33,9 @@ pub struct Options {
     /// Only these services of the store; another process can serve the others
     #[arg(long, value_name = "SERVICE,…", value_delimiter = ',')]
     pub only: Vec<String>,
+    /// How lines of the log look
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub log: crate::log::Form,
 }
 
 /// Serves until it is told to stop.
@@ -41,7 +44,7 @@ pub fn run(directory: &Path, options: &Options) -> Result<(), Failure> {
         return Err(Failure::new(Code::Usage, "--only", format!("no service {unknown:?}; there are {}", SERVICES.join(", "))));
     }
     let config = house::configuration(directory)?;
-    crate::log::for_serving(&config)?;
+    crate::log::for_serving(&config, options.log)?;
     for problem in config.problems() {
         tracing::warn!("{problem}");
     }

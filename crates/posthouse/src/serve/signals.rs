@@ -104,6 +104,7 @@ async fn reload(house: &House, tls: Option<&TlsServer>) -> Option<Arc<Config>> {
     if !waiting.is_empty() {
         tracing::warn!("reload: changed, but taken at the next start only: {}", waiting.join(", "));
     }
+    crate::log::reopen();
     tracing::info!("reloaded: certificates and configuration, for connections from now on");
     Some(config)
 }

@@ -90,7 +90,7 @@ impl House {
         let smtpd = self.smtpd(settings);
         let (ours, theirs) = tokio::io::duplex(64 << 10);
         let local = SocketAddr::from(([127, 0, 0, 1], 25));
-        let peer = Peer { remote: remote.parse().expect("an address"), local, service: "smtp", user: None };
+        let peer = Peer::new(remote.parse().expect("an address"), local, "smtp");
         let setup = Setup { tls, implicit, limits: Limits::default(), stop, caps: Caps::new(10, 10), busy: "421 4.3.2 busy\r\n" };
         let dialogue = smtpd.dialogue(&peer);
         let session = tokio::spawn(async move {
