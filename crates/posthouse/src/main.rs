@@ -21,6 +21,10 @@ mod tool;
 
 use std::process::ExitCode;
 
+/// Why not the system's: docs/decisions/0009.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let mut arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     if let Some(tool) = tool::called_as(arguments.first()) {

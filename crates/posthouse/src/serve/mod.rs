@@ -72,6 +72,7 @@ where
         tracing::warn!("started as root, everything runs as root; start it as a user of its own with CAP_NET_BIND_SERVICE");
     }
     raise_descriptors();
+    refuse_huge_pages();
     let signals = signals::Signals::listen()?;
     let stopper = Stopper::new();
     let tls = certificates(house)?;
@@ -102,6 +103,13 @@ where
     }
     drop(held);
     outcome
+}
+
+/// Where the kernel hands out huge pages unasked, a page that one session touches would weigh 2 MB.
+fn refuse_huge_pages() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "huge pages stay");
+    }
 }
 
 /// A session takes a descriptor, and shells give 1024 at first: as many as this process may have.
