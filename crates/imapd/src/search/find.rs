@@ -7,6 +7,7 @@ use std::time::Duration;
 use imap::view::Message;
 use imap::{Code, Condition, Tagged};
 use mail::Uid;
+use store::texts::TextQuery;
 use store::{AccountId, MailboxId, Store};
 use tokio::time::Instant;
 
@@ -53,8 +54,9 @@ pub(crate) async fn find(query: Query, store: &Store, account: AccountId, select
         // Where nearly all must be read anyway, what they say is kept for the next time.
         let completes = 2 * open > verdicts.len();
         let (store, mailbox, uidvalidity) = (store.clone(), selected.id, selected.uidvalidity);
-        let (uids, needles, with_headers) = (selected.living(&all), needles.to_vec(), query.wants_headers());
-        let looking = async move { store.find_text(account, mailbox, uidvalidity, &uids, &needles, with_headers, completes).await };
+        let text = TextQuery { needles: needles.to_vec(), with_headers: query.wants_headers(), completes };
+        let uids = selected.living(&all);
+        let looking = async move { store.find_text(account, mailbox, uidvalidity, &uids, &text).await };
         let mut found = patience.during(talk, looking).await??.into_iter().peekable();
         for ((seq, message), verdict) in selected.view.messages(&all).zip(&mut verdicts).filter(|(_, verdict)| verdict.is_none()) {
             while found.next_if(|found| found.uid < message.uid).is_some() {}

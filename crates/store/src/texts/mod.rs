@@ -49,6 +49,16 @@ pub struct Found {
     pub body: u32,
 }
 
+/// What is looked for, and how.
+pub struct TextQuery {
+    /// Folded, at most [`NEEDLES`].
+    pub needles: Vec<Vec<u8>>,
+    /// Not in bodies alone.
+    pub with_headers: bool,
+    /// What is not kept yet is made first, which reads the messages.
+    pub completes: bool,
+}
+
 /// What is kept of one message.
 pub(crate) struct Texts {
     pub(crate) header: Bytes,
@@ -62,23 +72,12 @@ pub(crate) struct TextShelves {
 }
 
 impl Store {
-    /// Looks for strings (folded, at most [`NEEDLES`]) in what is kept of the text of these messages: their bodies, or `with_headers`.
-    /// `completes`: first keeps what is not yet, which reads them. Ascending by UID; some may be of others.
-    #[expect(clippy::too_many_arguments, reason = "a mailbox takes four to name")]
-    pub async fn find_text(
-        &self,
-        account: AccountId,
-        mailbox: MailboxId,
-        uidvalidity: UidValidity,
-        uids: &[Uid],
-        needles: &[Vec<u8>],
-        with_headers: bool,
-        completes: bool,
-    ) -> Result<Vec<Found>, Error> {
+    /// Looks for strings in what is kept of the text of these messages. Ascending by UID; some may be of others.
+    pub async fn find_text(&self, account: AccountId, mailbox: MailboxId, uidvalidity: UidValidity, uids: &[Uid], query: &TextQuery) -> Result<Vec<Found>, Error> {
         let Some(shelves) = self.text_shelves(account, mailbox, uidvalidity, uids.len()).await? else { return Ok(Vec::new()) };
         shelves.header.look_again().await?;
         shelves.body.look_again().await?;
-        if completes && shelves.missing(uids).len() >= WORTH {
+        if query.completes && shelves.missing(uids).len() >= WORTH {
             let _alone = shelves.body.filling().await;
             for some in shelves.missing(uids).chunks(crate::derive::BATCH) {
                 let made = self.derive(account, mailbox, some, Wanted { keys: false, texts: true }).await?;
@@ -87,8 +86,8 @@ impl Store {
                 }
             }
         }
-        let body = find(&shelves.body, needles).await?;
-        Ok(if with_headers { both(find(&shelves.header, needles).await?, body) } else { body })
+        let body = find(&shelves.body, &query.needles).await?;
+        Ok(if query.with_headers { both(find(&shelves.header, &query.needles).await?, body) } else { body })
     }
 
     pub(crate) async fn text_shelves(&self, account: AccountId, mailbox: MailboxId, uidvalidity: UidValidity, messages: usize) -> Result<Option<TextShelves>, Error> {

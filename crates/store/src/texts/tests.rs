@@ -17,9 +17,9 @@ async fn deliver(world: &World, count: u32) {
 async fn find(store: &Store, world: &World, needle: &str, with_headers: bool, completes: bool) -> Vec<u32> {
     let view = store.open(world.alice, &name("INBOX")).await.unwrap();
     let uids: Vec<Uid> = view.rows.iter().map(|row| row.uid).collect();
-    let needles = [fold::fold(needle).into_bytes()];
+    let query = TextQuery { needles: vec![fold::fold(needle).into_bytes()], with_headers, completes };
     let mailbox = &view.mailbox;
-    let found = store.find_text(world.alice, mailbox.id, mailbox.uidvalidity, &uids, &needles, with_headers, completes).await.unwrap();
+    let found = store.find_text(world.alice, mailbox.id, mailbox.uidvalidity, &uids, &query).await.unwrap();
     assert!(!completes || uids.iter().all(|uid| found.iter().any(|found| found.uid == *uid && found.is_whole)), "{needle}");
     found.iter().filter(|found| found.header | found.body > 0).map(|found| found.uid.get()).collect()
 }
