@@ -1,10 +1,14 @@
 //! Where records are verified: on blocking threads, so many at a time, so many waiting. Who is suspected of guessing takes
-//! half of the workers at most, and a quarter of the places: the others never stand behind a queue of guesses.
+//! half of the workers at most, and a quarter of the places: the others never stand behind a queue of guesses. A suspect's
+//! thread has the lowest priority besides, so that guesses take no processor from those who are known.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, oneshot};
+
+/// nice(2): below all that has not asked for less.
+const LEAST: i32 = 19;
 
 /// A bounded pool for work that holds a processor.
 pub(crate) struct Pool {
@@ -43,21 +47,38 @@ impl Pool {
         let _place = self.suspects_places.try_acquire().map_err(|_| Refused::Saturated)?;
         let suspect = tokio::time::timeout(self.patience, self.suspects.acquire()).await;
         let _suspect = suspect.map_err(|_| Refused::Saturated)?.map_err(|_| Refused::Lost)?;
-        self.run(work).await
+        let (_place, worker) = self.worker().await?;
+        let (done, wait) = oneshot::channel();
+        // A thread of its own, not the runtime's: who has made itself less important can't go back.
+        let thread = std::thread::Builder::new().name("suspect".into()).spawn(move || {
+            if let Err(error) = rustix::process::nice(LEAST) {
+                tracing::debug!(%error, "a guess is verified at full priority");
+            }
+            let _ = done.send(work()); // nobody waits any more: the work was done all the same
+            drop(worker);
+        });
+        thread.map_err(|_| Refused::Saturated)?;
+        wait.await.map_err(|_| Refused::Lost)
     }
 
     /// Runs `work` on a thread of its own. A caller that goes away does not free the worker: the work goes on to its
     /// end, and until then it counts.
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
-        let _place = self.places.try_acquire().map_err(|_| Refused::Saturated)?;
-        let worker = tokio::time::timeout(self.patience, self.workers.clone().acquire_owned());
-        let worker = worker.await.map_err(|_| Refused::Saturated)?.map_err(|_| Refused::Lost)?;
+        let (_place, worker) = self.worker().await?;
         let task = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(worker);
             done
         });
         task.await.map_err(|_| Refused::Lost)
+    }
+
+    /// A place, and when it is free a worker.
+    async fn worker(&self) -> Result<(SemaphorePermit<'_>, OwnedSemaphorePermit), Refused> {
+        let place = self.places.try_acquire().map_err(|_| Refused::Saturated)?;
+        let worker = tokio::time::timeout(self.patience, self.workers.clone().acquire_owned());
+        let worker = worker.await.map_err(|_| Refused::Saturated)?.map_err(|_| Refused::Lost)?;
+        Ok((place, worker))
     }
 }
 
@@ -75,6 +96,9 @@ mod tests {
         assert_eq!(pool.run(move || std::thread::current().id() != here).await, Ok(true));
         assert_eq!(pool.run(|| panic!("of the test")).await, Err::<(), _>(Refused::Lost));
         assert_eq!(pool.run(|| 1).await, Ok(1), "the worker came back");
+        assert_eq!(pool.run_suspect(|| panic!("of the test")).await, Err::<(), _>(Refused::Lost));
+        let priority = || rustix::process::getpriority_process(None).expect("a priority");
+        assert_eq!((pool.run_suspect(priority).await, pool.run(priority).await), (Ok(LEAST), Ok(priority())), "suspects stand back");
     }
 
     #[tokio::test]
