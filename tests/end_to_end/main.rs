@@ -12,6 +12,7 @@ mod limits;
 mod outbound;
 mod processes;
 mod queue_tools;
+mod restrictions;
 mod sendmail;
 mod serve;
 mod signals;

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 pub enum Record {
     A(Ipv4Addr),
     Mx(u16, &'static str),
+    Ptr(&'static str),
+    Txt(&'static str),
 }
 
 /// Answers for the names it was given; of others there are none (NXDOMAIN). It ends with the test.
@@ -80,15 +82,19 @@ fn answer(query: &[u8], names: &HashMap<String, Vec<Record>>) -> Option<Vec<u8>>
 fn data(record: &Record, kind: u16) -> Option<Vec<u8>> {
     match (record, kind) {
         (Record::A(address), 1) => Some(address.octets().to_vec()),
-        (Record::Mx(preference, host), 15) => {
-            let mut data = preference.to_be_bytes().to_vec();
-            for label in host.split('.').filter(|label| !label.is_empty()) {
-                data.push(u8::try_from(label.len()).ok()?);
-                data.extend(label.bytes());
-            }
-            data.push(0);
-            Some(data)
-        }
+        (Record::Mx(preference, host), 15) => Some([&preference.to_be_bytes()[..], &labels(host)?].concat()),
+        (Record::Ptr(name), 12) => labels(name),
+        (Record::Txt(text), 16) => Some([&[u8::try_from(text.len()).ok()?], text.as_bytes()].concat()),
         _ => None,
     }
+}
+
+fn labels(name: &str) -> Option<Vec<u8>> {
+    let mut data = Vec::new();
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        data.push(u8::try_from(label.len()).ok()?);
+        data.extend(label.bytes());
+    }
+    data.push(0);
+    Some(data)
 }

@@ -6,7 +6,7 @@ use crate::level::Level;
 use crate::maps::TableError;
 use crate::problem::{Problem, Severity};
 use crate::raw::Raw;
-use crate::restrictions;
+use crate::restrictions::{self, BadList};
 use crate::slip;
 use crate::table::{self, Kind, Parameter, Support};
 use crate::value;
@@ -24,30 +24,31 @@ pub(crate) fn kind(kind: Kind, text: &str) -> Result<(), String> {
         Kind::Int(min, max) => value::integer(text, min, max).map(drop),
         Kind::Time(unit) => value::time(text, unit).map(drop),
         Kind::Size => value::size(text).map(drop),
-        Kind::List | Kind::Maps | Kind::Networks | Kind::Listen => value::list(text).map(drop),
+        Kind::List | Kind::Maps | Kind::Networks | Kind::Listen | Kind::Restrictions => value::list(text).map(drop),
         Kind::Choice(words) => one_of(text, words),
         Kind::Names(words) => value::list(text)?.iter().try_for_each(|name| one_of(name, words)),
         Kind::Level => Level::parse(text).map(drop).ok_or_else(|| format!("\"{text}\" is not a level such as 3.7")),
-        Kind::Restrictions => restrictions::parse(text).map(drop),
     }
 }
 
 /// What to do about a value that has not the form of its kind; empty where the finding itself tells what it may be.
-pub(crate) fn remedy(raw: &Raw, parameter: &Parameter, text: &str) -> String {
+pub(crate) fn remedy(raw: &Raw, parameter: &Parameter) -> String {
     match parameter.kind {
-        Kind::Restrictions => {
-            let known = || restrictions::WORDS.iter().map(|(word, _)| *word);
-            let unknown = value::list(text).unwrap_or_default().into_iter().find(|word| restrictions::parse(word).is_err());
-            match unknown.and_then(|word| nearest(&word, known())) {
-                Some(near) => format!("did you mean {near}?"),
-                None => "remove it if mail may pass without this restriction".to_owned(),
-            }
-        }
         Kind::Bool | Kind::Int(..) | Kind::Size | Kind::Time(_) | Kind::Level => {
             let default = raw.default(parameter.name).and_then(|default| Some(expand::expand(&default, raw).ok()?.text)).unwrap_or_default();
             if default.is_empty() { default } else { format!("the default is {default}") }
         }
         _ => String::new(),
+    }
+}
+
+/// What to do about a list of restrictions that can't be read.
+pub(crate) fn list_remedy(bad: &BadList) -> String {
+    let BadList::Unknown(word) = bad else { return String::new() };
+    let known = restrictions::WORDS.iter().map(|(word, _)| *word).chain(restrictions::TAKING);
+    match nearest(word, known) {
+        Some(near) => format!("did you mean {near}?"),
+        None => "remove it if mail may pass without this restriction".to_owned(),
     }
 }
 
@@ -243,8 +244,7 @@ fn sizes(config: &Config, raw: &Raw, problems: &mut Vec<Problem>) {
 }
 
 fn relaying(config: &Config, raw: &Raw, problems: &mut Vec<Problem>) {
-    let read = |name: &str| restrictions::parse(config.text(name)).unwrap_or_default();
-    if !restrictions::is_open(&read("smtpd_relay_restrictions")) || !restrictions::is_open(&read("smtpd_recipient_restrictions")) {
+    if !config.is_open_as_written() {
         return;
     }
     let set = ["smtpd_relay_restrictions", "smtpd_recipient_restrictions"].into_iter().find(|name| raw.line(name).is_some());
@@ -321,7 +321,7 @@ mod tests {
     /// A broken sample for each message.
     #[test]
     fn each_mistake_gets_its_message() {
-        let cases: [(&str, &[&str]); 30] = [
+        let cases: [(&str, &[&str]); 32] = [
             ("mydomain = d.test\nmyorigin=", &["error /c/main.cf, line 2: myorigin: bad string length 0 < 1: myorigin =; did the shell eat $mydomain? use single quotes: postconf -e 'myorigin = $mydomain'"]),
             ("relayhost =\nmyorigin = $relayhost", &["error /c/main.cf, line 2: myorigin: bad string length 0 < 1: myorigin ="]),
             ("mydestination = ,localhost.,localhost", &["warning /c/main.cf, line 1: mydestination: \",localhost.,localhost\" has a hole; did the shell eat $myhostname and $mydomain? use single quotes"]),
@@ -345,9 +345,11 @@ mod tests {
             ("biff = yes", &["note /c/main.cf, line 1: biff: has no effect here: nobody is told by comsat; IDLE tells at once"]),
             ("alias_maps = hash:/none", &["error /c/main.cf, line 1: alias_maps: open /none: no such file; see that it is there and may be read"]),
             ("transport_maps = ldap:x", &["error /c/main.cf, line 1: transport_maps: unsupported dictionary type: ldap; the types of postconf -m can be read"]),
-            ("smtpd_client_restrictions = reject_rbl_client zen.example", &["error /c/main.cf, line 1: smtpd_client_restrictions: restricts access or refuses mail, and is not supported; remove it if mail may pass without this restriction"]),
+            ("smtpd_client_restrictions = reject_rbl_client zen.example", &[]),
+            ("smtpd_milters = inet:127.0.0.1:1", &["error /c/main.cf, line 1: smtpd_milters: restricts access or refuses mail, and is not supported; remove it if mail may pass without this restriction"]),
+            ("smtpd_sender_restrictions = check_sender_ns_access hash:/x", &["error /c/main.cf, line 1: smtpd_sender_restrictions: \"check_sender_ns_access\" is not supported, and it may restrict access; remove it if mail may pass without this restriction"]),
             ("header_checks =", &["note /c/main.cf, line 1: header_checks: is not supported; as written it would change nothing"]),
-            ("smtpd_recipient_restrictions = check_policy_service x", &["error /c/main.cf, line 1: smtpd_recipient_restrictions: \"check_policy_service\" is not supported, and it may restrict access; remove it if mail may pass without this restriction"]),
+            ("smtpd_recipient_restrictions = check_policy_service x", &["error /c/main.cf, line 1: smtpd_recipient_restrictions: check_policy_service x: need inet:host:port or unix:path"]),
             ("smtpd_recipient_restrictions = reject_unauth_destinaton", &["error /c/main.cf, line 1: smtpd_recipient_restrictions: \"reject_unauth_destinaton\" is not supported, and it may restrict access; did you mean reject_unauth_destination?"]),
             ("compatibility_level = 3.7\nsmtpd_relay_restrictions = permit_mynetworks", &["error /c/main.cf, line 2: smtpd_relay_restrictions: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, specify at least one working instance of: reject_unauth_destination, defer_unauth_destination, reject, defer; end the list with reject_unauth_destination"]),
             ("mydestination = a.test\nvirtual_alias_domains = a.test", &["error /c/main.cf, line 2: a.test: a.test is in mydestination and in virtual_alias_domains (mydestination: line 1); list it in one of them"]),

@@ -8,7 +8,7 @@ use crate::maps::{Library, Maps, Table};
 use crate::networks::Networks;
 use crate::problem::{Problem, Severity};
 use crate::raw::Raw;
-use crate::restrictions::{self, Restriction};
+use crate::restrictions::{self, Class, Reader, Restriction, Subject};
 use crate::source::Source;
 use crate::table::{self, Kind};
 use crate::value;
@@ -42,8 +42,11 @@ pub struct Config {
     mydestination: Domains,
     relay_domains: Domains,
     mynetworks: Networks,
-    relay_restrictions: Vec<Restriction>,
-    recipient_restrictions: Vec<Restriction>,
+    unlimited: Networks,
+    restrictions: BTreeMap<&'static str, Arc<[Restriction]>>,
+    classes: BTreeMap<String, Arc<[Restriction]>>,
+    /// Neither list that decides about relaying, as written, stops strangers.
+    open_as_written: bool,
     listens: BTreeMap<&'static str, Vec<Listen>>,
     addresses: Vec<std::net::IpAddr>,
     maps: BTreeMap<&'static str, Maps>,
@@ -53,6 +56,18 @@ pub struct Config {
 
 /// The table of accounts, as Postfix calls that of the system's users: whoever has mail here is in the directory.
 pub const ACCOUNTS: &str = "unix:passwd.byname";
+
+/// What a table without a word before it is asked for, in each list.
+const DEFAULT_TABLES: [(&str, Subject); 5] = [
+    ("smtpd_client_restrictions", Subject::Client),
+    ("smtpd_helo_restrictions", Subject::Helo),
+    ("smtpd_recipient_restrictions", Subject::Recipient),
+    ("smtpd_relay_restrictions", Subject::Recipient),
+    ("smtpd_sender_restrictions", Subject::Sender),
+];
+
+/// Texts that are expanded where they are used.
+const RAW: [&str; 1] = ["default_rbl_reply"];
 
 /// Lists of names beside `mydestination` and `relay_domains`; tables among them have names as keys.
 const NAME_LISTS: [&str; 2] = ["masquerade_exceptions", "virtual_alias_domains"];
@@ -74,8 +89,10 @@ impl Config {
             mydestination: Domains::default(),
             relay_domains: Domains::default(),
             mynetworks: Networks::default(),
-            relay_restrictions: Vec::new(),
-            recipient_restrictions: Vec::new(),
+            unlimited: Networks::default(),
+            restrictions: BTreeMap::new(),
+            classes: BTreeMap::new(),
+            open_as_written: false,
             listens: BTreeMap::new(),
             addresses: outside.machine.addresses.iter().map(|(address, _)| *address).collect(),
             maps: BTreeMap::new(),
@@ -212,15 +229,25 @@ impl Config {
         &self.mynetworks
     }
 
-    /// Who may send to domains that are not ours. Never open: if neither list stops strangers, those of
-    /// `compatibility_level` 1 stand here.
-    pub fn relay_restrictions(&self) -> &[Restriction] {
-        &self.relay_restrictions
+    /// Clients without limits (`smtpd_client_event_limit_exceptions`).
+    pub fn unlimited_clients(&self) -> &Networks {
+        &self.unlimited
     }
 
-    /// Who may send to whom, after [`Config::relay_restrictions`]; empty: everyone whom those let pass.
-    pub fn recipient_restrictions(&self) -> &[Restriction] {
-        &self.recipient_restrictions
+    /// A list of restrictions. Those of relaying and of recipients are never both open: if neither stops strangers as it is written,
+    /// `smtpd_relay_restrictions` is that of `compatibility_level` 1.
+    pub fn restrictions(&self, name: &str) -> Arc<[Restriction]> {
+        debug_assert!(table::parameter(name).is_some_and(|parameter| parameter.kind == Kind::Restrictions), "{name} is no list of restrictions");
+        self.restrictions.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The lists of `smtpd_restriction_classes` by their names.
+    pub fn restriction_classes(&self) -> &BTreeMap<String, Arc<[Restriction]>> {
+        &self.classes
+    }
+
+    pub(crate) fn is_open_as_written(&self) -> bool {
+        self.open_as_written
     }
 
     /// True if `service` is to be started.
@@ -238,6 +265,7 @@ impl Config {
         for parameter in table::parameters().filter(|parameter| parameter.support.is_read()) {
             let name = parameter.name;
             let mut text = match raw.expanded(name) {
+                _ if RAW.contains(&name) => raw.set(name).unwrap_or(parameter.default).to_owned(),
                 Ok(expanded) => {
                     check::undefined(raw, name, &expanded.undefined, problems);
                     crate::source::squeeze(&expanded.text)
@@ -254,7 +282,7 @@ impl Config {
                 }
             }
             if let Err(what) = check::kind(parameter.kind, &text) {
-                let problem = Problem::new(Severity::Error, "bad-value", name, what).fix(check::remedy(raw, parameter, &text));
+                let problem = Problem::new(Severity::Error, "bad-value", name, what).fix(check::remedy(raw, parameter));
                 problems.push(check::placed(raw, name, problem));
             }
             check::slips(raw, name, &text, problems);
@@ -300,12 +328,16 @@ impl Config {
             Ok(networks) => self.mynetworks = networks,
             Err(what) => complain("mynetworks", what),
         }
-        self.relay_restrictions = restrictions::parse(self.text("smtpd_relay_restrictions")).unwrap_or_default();
-        self.recipient_restrictions = restrictions::parse(self.text("smtpd_recipient_restrictions")).unwrap_or_default();
-        if restrictions::is_open(&self.relay_restrictions) && restrictions::is_open(&self.recipient_restrictions) {
-            self.relay_restrictions =
-                vec![Restriction::PermitMynetworks, Restriction::PermitSaslAuthenticated, Restriction::DeferUnauthDestination];
+        match self.elements("smtpd_client_event_limit_exceptions", &library).and_then(|all| Networks::parse(&all, |spec| open(&mut library, spec))) {
+            Ok(networks) => self.unlimited = networks,
+            // by default it is mynetworks, of which the same was said
+            Err(what) if raw.set("smtpd_client_event_limit_exceptions").is_some() => complain("smtpd_client_event_limit_exceptions", what),
+            Err(_) => {}
         }
+        self.read_restrictions(raw, &mut library, problems);
+        let mut complain = |name: &str, what: String| {
+            problems.push(check::placed(raw, name, Problem::new(Severity::Error, "bad-value", name, what)));
+        };
         for service in table::BUILT_SERVICES {
             let name = format!("{service}_listen");
             if !self.serves(service) || table::parameter(&name).is_none() {
@@ -335,6 +367,38 @@ impl Config {
                 }
             }
             self.maps.insert(name, Maps::new(tables));
+        }
+    }
+
+    fn read_restrictions(&mut self, raw: &Raw, library: &mut Library<'_>, problems: &mut Vec<Problem>) {
+        let classes = self.list("smtpd_restriction_classes");
+        let class = |name: &str| {
+            let known = classes.iter().any(|class| class == name);
+            known.then(|| Class::Written(raw.expanded(name).map(|expanded| crate::source::squeeze(&expanded.text)).unwrap_or_default()))
+        };
+        for parameter in table::parameters().filter(|parameter| parameter.kind == Kind::Restrictions) {
+            let name = parameter.name;
+            let default = DEFAULT_TABLES.iter().find(|(list, _)| *list == name).map(|(_, subject)| *subject);
+            let read = Reader { class: &class, open: &mut |spec| open(library, spec) }.list(self.text(name), default);
+            match read {
+                Ok(list) => drop(self.restrictions.insert(name, list.into())),
+                Err(bad) => {
+                    let problem = Problem::new(Severity::Error, "bad-value", name, bad.to_string()).fix(check::list_remedy(&bad));
+                    problems.push(check::placed(raw, name, problem));
+                }
+            }
+        }
+        for name in &classes {
+            match (Reader { class: &class, open: &mut |spec| open(library, spec) }.list(name, None)) {
+                Ok(list) => drop(self.classes.insert(name.clone(), list.into())),
+                Err(bad) => problems.push(check::placed(raw, name, Problem::new(Severity::Error, "bad-value", name, bad.to_string()).fix(check::list_remedy(&bad)))),
+            }
+        }
+        let is_open = |name: &str| restrictions::is_open(&self.restrictions(name));
+        self.open_as_written = is_open("smtpd_relay_restrictions") && is_open("smtpd_recipient_restrictions");
+        if self.open_as_written {
+            let safe = vec![Restriction::PermitMynetworks, Restriction::PermitSaslAuthenticated, Restriction::DeferUnauthDestination];
+            self.restrictions.insert("smtpd_relay_restrictions", safe.into());
         }
     }
 
@@ -460,7 +524,8 @@ mod tests {
             match config(&text) {
                 Err(problems) => prop_assert!(problems.iter().any(|problem| problem.is_error() && !problem.text.is_empty())),
                 Ok(config) => {
-                    prop_assert!(!restrictions::is_open(config.relay_restrictions()) || !restrictions::is_open(config.recipient_restrictions()));
+                    let open = |name| restrictions::is_open(&config.restrictions(name));
+                    prop_assert!(!open("smtpd_relay_restrictions") || !open("smtpd_recipient_restrictions"));
                     for parameter in table::parameters().filter(|parameter| parameter.support.is_read()) {
                         prop_assert!(check::kind(parameter.kind, config.text(parameter.name)).is_ok());
                     }
@@ -473,10 +538,10 @@ mod tests {
     fn no_configuration_is_an_open_relay() {
         for text in ["", "compatibility_level = 3.7", "smtpd_relay_restrictions =\nsmtpd_recipient_restrictions = permit_mynetworks"] {
             if let Ok(config) = config(text) {
-                assert!(!restrictions::is_open(config.relay_restrictions()), "{text}");
+                assert!(!restrictions::is_open(&config.restrictions("smtpd_relay_restrictions")), "{text}");
             }
         }
         let closed = config("smtpd_relay_restrictions =\nsmtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination");
-        assert_eq!(closed.unwrap().relay_restrictions(), []);
+        assert!(closed.unwrap().restrictions("smtpd_relay_restrictions").is_empty());
     }
 }

@@ -23,6 +23,7 @@ mod accept;
 mod converse;
 mod deflate;
 mod dial;
+pub mod dns;
 mod exchange;
 mod limits;
 mod listen;

@@ -4,27 +4,15 @@
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
-use hickory_resolver::lookup::Lookup;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RData};
 use mail::Status;
 use mda::status::Verdict;
+use net::dns::RECORDS;
+pub use net::dns::{Missing, NoResolver, Resolver};
 use rand::seq::SliceRandom;
 
 use crate::hop::Hop;
 use crate::settings::Settings;
-
-/// Records of one answer that are looked at: two hundred MX are somebody's joke.
-const RECORDS: usize = 100;
-/// For one query; with [`ATTEMPTS`] Postfix's usual ten seconds.
-const QUERY: Duration = Duration::from_secs(5);
-const ATTEMPTS: usize = 2;
 
 /// Mail would come back to us.
 pub(crate) const LOOPS: Status = Status(5, 4, 6);
@@ -36,17 +24,6 @@ pub struct Host {
     /// The next hop that led to it, as it is written: logins are looked up by it.
     pub hop: String,
     pub address: SocketAddr,
-}
-
-/// Why a name gives nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// There is no such name.
-    NoDomain,
-    /// The name has no record of that kind.
-    NoData,
-    /// It could not be found out.
-    Unknown,
 }
 
 /// What is asked of the DNS; a trait, so that choosing hosts can be tested with a table.
@@ -159,95 +136,13 @@ fn not_found(name: &str, kind: &str, missing: Missing) -> Verdict {
     }
 }
 
-/// The DNS itself.
-pub struct Resolver {
-    inner: TokioResolver,
-    ipv4: bool,
-    ipv6: bool,
-}
-
-/// There is no way to ask.
-#[derive(Debug, thiserror::Error)]
-#[error("the resolver cannot be set up: {0}; look at /etc/resolv.conf, or set dns_servers")]
-pub struct NoResolver(String);
-
-impl Resolver {
-    /// Asks `dns_servers`, else those of `/etc/resolv.conf`. Within a runtime.
-    pub fn new(settings: &Settings) -> Result<Resolver, NoResolver> {
-        let fault = |error: NetError| NoResolver(error.to_string());
-        let mut builder = match settings.dns_servers.is_empty() {
-            true => TokioResolver::builder_tokio().map_err(fault)?,
-            false => {
-                let servers = settings.dns_servers.iter().map(|address| server(*address)).collect();
-                TokioResolver::builder_with_config(ResolverConfig::from_parts(None, Vec::new(), servers), TokioRuntimeProvider::default())
-            }
-        };
-        let options: &mut ResolverOpts = builder.options_mut();
-        options.timeout = QUERY;
-        options.attempts = ATTEMPTS;
-        Ok(Resolver { inner: builder.build().map_err(fault)?, ipv4: settings.ipv4, ipv6: settings.ipv6 })
-    }
-}
-
-fn server(address: SocketAddr) -> NameServerConfig {
-    let with_port = |mut connection: ConnectionConfig| {
-        connection.port = address.port();
-        connection
-    };
-    NameServerConfig::new(address.ip(), true, vec![with_port(ConnectionConfig::udp()), with_port(ConnectionConfig::tcp())])
-}
-
 impl Names for Resolver {
     async fn mx(&self, domain: &str) -> Result<Vec<(u16, String)>, Missing> {
-        let lookup = self.inner.mx_lookup(absolute(domain)?).await.map_err(|error| missing(domain, &error))?;
-        let record = |data: &RData| match data {
-            RData::MX(mx) => Some((mx.preference, mx.exchange.to_ascii().trim_end_matches('.').to_ascii_lowercase())),
-            _ => None,
-        };
-        some(records(&lookup).filter_map(record).take(RECORDS).collect())
+        Resolver::mx(self, domain).await
     }
 
     async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Missing> {
-        let name = absolute(host)?;
-        let v6 = async { if self.ipv6 { self.inner.ipv6_lookup(name.clone()).await.map_err(|error| missing(host, &error)) } else { Err(Missing::NoData) } };
-        let v4 = async { if self.ipv4 { self.inner.ipv4_lookup(name.clone()).await.map_err(|error| missing(host, &error)) } else { Err(Missing::NoData) } };
-        let (v6, v4) = tokio::join!(v6, v4);
-        let address = |data: &RData| match data {
-            RData::A(a) => Some(IpAddr::V4(a.0)),
-            RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0).to_canonical()),
-            _ => None,
-        };
-        let found: Vec<IpAddr> = [&v6, &v4].into_iter().flatten().flat_map(records).filter_map(address).take(RECORDS).collect();
-        match (v6.err(), v4.err()) {
-            _ if !found.is_empty() => Ok(found),
-            (Some(Missing::Unknown), _) | (_, Some(Missing::Unknown)) => Err(Missing::Unknown),
-            (Some(Missing::NoDomain), _) | (_, Some(Missing::NoDomain)) => Err(Missing::NoDomain),
-            _ => Err(Missing::NoData),
-        }
-    }
-}
-
-fn records(lookup: &Lookup) -> impl Iterator<Item = &RData> {
-    lookup.answers().iter().map(|record| &record.data)
-}
-
-fn some<T>(found: Vec<T>) -> Result<Vec<T>, Missing> {
-    if found.is_empty() { Err(Missing::NoData) } else { Ok(found) }
-}
-
-/// Not to be completed by any search list.
-fn absolute(name: &str) -> Result<Name, Missing> {
-    Name::from_ascii(format!("{}.", name.trim_end_matches('.'))).map_err(|_| Missing::NoDomain)
-}
-
-fn missing(name: &str, error: &NetError) -> Missing {
-    match error {
-        NetError::Dns(DnsError::NoRecordsFound(none)) if none.response_code == ResponseCode::NXDomain => Missing::NoDomain,
-        NetError::Dns(DnsError::NoRecordsFound(none)) if none.response_code == ResponseCode::NoError => Missing::NoData,
-        other => {
-            tracing::debug!("{name}: {other}");
-            Missing::Unknown
-        }
+        Resolver::addresses(self, host).await
     }
 }
 

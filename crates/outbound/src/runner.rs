@@ -120,7 +120,7 @@ impl<R: Routes> Outbound<R> {
         let mut held = lock(&self.settings);
         let resolver = match &held.1 {
             Some(resolver) => resolver.clone(),
-            None => Arc::new(Resolver::new(&held.0)?),
+            None => Arc::new(Resolver::new(&held.0.dns())?),
         };
         held.1 = Some(resolver.clone());
         Ok((held.0.clone(), resolver))

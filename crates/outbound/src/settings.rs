@@ -1,6 +1,6 @@
 //! What sending takes from main.cf.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use config::Config;
@@ -123,7 +123,7 @@ impl Settings {
             route: route::Settings::of(config),
             port,
             own: own(config, port),
-            dns_servers: config.list("dns_servers").iter().filter_map(|text| server(text)).collect(),
+            dns_servers: config.list("dns_servers").iter().filter_map(|text| net::dns::server(text)).collect(),
             ipv4: family("ipv4"),
             ipv6: family("ipv6"),
             tls: match config.text("smtp_tls_security_level") {
@@ -168,18 +168,17 @@ impl Settings {
         }
     }
 
+    /// Whom to ask for names.
+    pub(crate) fn dns(&self) -> net::dns::Settings {
+        net::dns::Settings { servers: self.dns_servers.clone(), ipv4: self.ipv4, ipv6: self.ipv6 }
+    }
+
     /// Whether we ourselves listen there. "Any address" is this machine for whoever connects to it, and who listens on all hears all of 127.0.0.0/8.
     pub fn is_own(&self, address: SocketAddr) -> bool {
         let ip = address.ip();
         let is_here = |own: &SocketAddr| own.ip() == ip || ip.is_unspecified() || (own.ip().is_unspecified() && ip.is_loopback());
         self.own.iter().any(|own| own.port() == address.port() && is_here(own))
     }
-}
-
-/// `address`, `address:port`, `[v6]:port`.
-pub(crate) fn server(text: &str) -> Option<SocketAddr> {
-    const DNS: u16 = 53;
-    text.parse().ok().or_else(|| text.trim_matches(['[', ']']).parse().ok().map(|address: IpAddr| SocketAddr::new(address, DNS)))
 }
 
 /// What is no hop is left out, with a warning: mail goes without it as it would have before.

@@ -11,14 +11,17 @@
 //!   (backscatter).
 //! * A refusal is logged as Postfix logs it, since fail2ban, pflogsumm and people read it (mta.md §7.2).
 //!
-//! Leaves out, so far: restrictions beyond `smtpd_relay_restrictions` and `smtpd_recipient_restrictions`, access tables, DNS
-//! names of clients, policy services and filters, greylisting, XCLIENT.
-//! Limits: `smtp::Limits`, `head::HELD`; a message's octets are never all in memory.
+//! * Restrictions, access tables, DNS lists and policy servers are asked as Postfix asks them (`access/`), and whatever they say, a stranger
+//!   never relays.
+//!
+//! Leaves out, so far: `check_…_{a,mx,ns}_access`, `reject_unverified_…`, the actions HOLD, FILTER, REDIRECT and BCC, filters, greylisting, XCLIENT.
+//! Limits: `smtp::Limits`, `anvil::Limits`, `head::HELD`; a message's octets are never all in memory.
 
 #![forbid(unsafe_code)]
 
 mod accept;
 mod access;
+mod anvil;
 mod head;
 mod intake;
 pub mod letter;
@@ -32,6 +35,8 @@ mod tally;
 mod transaction;
 mod visit;
 
+pub use access::Rules;
+pub use anvil::{Anvil, Limits as ClientLimits};
 pub use pickup::NotTaken;
 pub use settings::{Role, Settings};
 pub use visit::Smtpd;

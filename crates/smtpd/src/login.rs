@@ -1,5 +1,6 @@
 //! AUTH: the exchange carries lines between the client and `auth`, which judges them.
 
+use crate::anvil::Event as Counted;
 use crate::visit::{Visit, note};
 use auth::{Client, Denied, Login, Progress, Service};
 use dialogue::{Answer, Event};
@@ -17,6 +18,10 @@ pub(crate) async fn login(visit: &mut Visit, command: Auth) -> Result<Option<Eve
         visit.say(Answer::Done(UNAVAILABLE)).await?;
         return Ok(None);
     };
+    if visit.counted(Counted::Auth).is_err() {
+        visit.say(Answer::Done(Reply::new(450, Status(4, 7, 1), format!("Error: too many AUTH commands from {}", visit.peer().address)))).await?;
+        return Ok(None);
+    }
     let client = Client { address: visit.peer().address, service: Service::Submission };
     let mut progress = Login::start(&auth, client, command.mechanism.as_bytes(), visit.binding(), command.initial.as_deref()).await;
     loop {

@@ -9,7 +9,9 @@ use crate::settings::Role;
 use crate::visit::Visit;
 use mail::{Address, ForwardPath, Status};
 use mda::{Delivery, Destination, Expanded};
-use crate::access::{self, Access, Who};
+use crate::access::{Checks, Effects, Stage};
+use crate::anvil::Event as Counted;
+use crate::transaction::{Noted, Transaction};
 use route::Class;
 use smtp::Reply;
 
@@ -23,8 +25,8 @@ pub struct Recipient {
     pub deliveries: Vec<Delivery>,
 }
 
-/// Judges a recipient of a message of `size` when `places` are taken already.
-pub(crate) async fn judge(visit: &Visit, to: &ForwardPath, size: Option<u64>, places: usize) -> Result<Recipient, Reply> {
+/// Judges a further recipient of a transaction; `noted` gets what restrictions only warn of.
+pub(crate) async fn judge(visit: &Visit, transaction: &Transaction, to: &ForwardPath, noted: &mut Noted) -> Result<(Recipient, Effects), Reply> {
     let service = visit.service();
     let address = match to {
         ForwardPath::Postmaster => Address::new("postmaster", &service.settings.smtp.host).map_err(|_| UNKNOWN_NOW)?,
@@ -34,18 +36,28 @@ pub(crate) async fn judge(visit: &Visit, to: &ForwardPath, size: Option<u64>, pl
         tracing::error!("{address} can't be looked up: {error}");
         Reply::new(451, Status(4, 3, 0), format!("<{address}>: Temporary lookup failure"))
     };
+    if visit.role() != Role::Lmtp && visit.counted(Counted::Recipient).is_err() {
+        return Err(Reply::new(450, Status(4, 7, 1), format!("Error: too many recipients from {}", visit.peer().address)));
+    }
     let class = service.router().class(&address).await.map_err(failed)?;
-    may_send(visit, class, &address)?;
+    let effects = match to {
+        // RFC 5321 §4.5.1: taken from everybody
+        ForwardPath::Postmaster => Effects::default(),
+        ForwardPath::Address(_) => may_send(visit, transaction, class, &address, noted).await?,
+    };
     let asked = mda::Recipient::new(address.clone());
+    if effects.discard {
+        return Ok((Recipient { address, deliveries: Vec::new() }, effects));
+    }
     let expanded = mda::expand(service.router(), &asked).await.map_err(failed)?;
     let deliveries = deliveries(expanded, asked)?;
-    if places.saturating_add(deliveries.len()) > PLACES {
+    if transaction.places().saturating_add(deliveries.len()) > PLACES {
         return Err(Reply::fixed(452, Status(4, 5, 3), "Error: too many recipients"));
     }
-    if let Some(full) = full(&service.store, &deliveries, size.unwrap_or(1)).await.map_err(failed)? {
+    if let Some(full) = full(&service.store, &deliveries, transaction.size.unwrap_or(1)).await.map_err(failed)? {
         return Err(full.reply(&address));
     }
-    Ok(Recipient { address, deliveries })
+    Ok((Recipient { address, deliveries }, effects))
 }
 
 /// Why a message finds no room.
@@ -81,25 +93,23 @@ async fn full(store: &store::Store, deliveries: &[Delivery], size: u64) -> Resul
 }
 
 /// Whether this client may send to that class of domain.
-fn may_send(visit: &Visit, class: Class, address: &Address) -> Result<(), Reply> {
-    let denied = || Reply::new(554, Status(5, 7, 1), format!("<{address}>: Relay access denied"));
+async fn may_send(visit: &Visit, transaction: &Transaction, class: Class, address: &Address, noted: &mut Noted) -> Result<Effects, Reply> {
     if visit.role() == Role::Lmtp {
-        return if matches!(class, Class::Hosted | Class::Local) { Ok(()) } else { Err(denied()) };
+        let denied = || Reply::new(554, Status(5, 7, 1), format!("<{address}>: Relay access denied"));
+        return if matches!(class, Class::Hosted | Class::Local | Class::Alias) { Ok(Effects::default()) } else { Err(denied()) };
     }
-    let settings = &visit.service().settings;
-    let who = Who {
-        trusted: settings.mynetworks.contains(visit.peer().address),
-        authenticated: visit.identity().is_some(),
-        ours: class.is_ours(),
+    let service = visit.service();
+    let facts = visit.facts(transaction, Stage::Rcpt, Some(address));
+    let mut checks = Checks::new(facts, &service.settings.rules, service.router(), service.resolver(), Some(class));
+    let judged = async {
+        if service.settings.rules.delay {
+            checks.envelope().await?;
+        }
+        checks.recipient().await
     };
-    let (code, status, why) = match access::judge(&settings.relay_restrictions, &settings.recipient_restrictions, who) {
-        Access::Permit => return Ok(()),
-        Access::RelayDenied => return Err(denied()),
-        Access::RelayDeferred => (454, Status(4, 7, 1), "Relay access denied"),
-        Access::Reject => (554, Status(5, 7, 1), "Recipient address rejected: Access denied"),
-        Access::Defer => (450, Status(4, 7, 1), "Recipient address rejected: Access denied"),
-    };
-    Err(Reply::new(code, status, format!("<{address}>: {why}")))
+    let judged = judged.await;
+    noted.append(&mut checks.noted);
+    judged.map(|()| checks.effects)
 }
 
 /// A place that routes say nobody can be sent to (`error:5.3.2 TEXT`).

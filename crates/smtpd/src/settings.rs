@@ -2,8 +2,10 @@
 
 use config::Config;
 use config::networks::Networks;
-use config::restrictions::Restriction;
 use std::time::Duration;
+
+use crate::access::Rules;
+use crate::anvil;
 
 /// Whom a service is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +33,10 @@ pub struct Settings {
     pub plaintext_auth: auth::PlaintextAuth,
     /// Clients that are trusted (`mynetworks`).
     pub mynetworks: Networks,
-    pub relay_restrictions: Vec<Restriction>,
-    pub recipient_restrictions: Vec<Restriction>,
+    /// `smtpd_…_restrictions`
+    pub rules: Rules,
+    /// `smtpd_client_…_limit`
+    pub clients: anvil::Limits,
     /// What bounds the plan of a message.
     pub plan: mda::Limits,
     /// A message that went through more servers goes in a circle (`hopcount_limit`).
@@ -63,8 +67,8 @@ impl Settings {
             software: "Posthouse".into(),
             plaintext_auth: auth::PlaintextAuth::No,
             mynetworks: Networks::default(),
-            relay_restrictions: vec![Restriction::PermitMynetworks, Restriction::PermitSaslAuthenticated, Restriction::RejectUnauthDestination],
-            recipient_restrictions: Vec::new(),
+            rules: Rules::default(),
+            clients: anvil::Limits::default(),
             plan: mda::Limits::default(),
             hops: 50,
             tls_in_received: false,
@@ -93,8 +97,8 @@ impl Settings {
             software: config.text("mail_name").to_owned(),
             plaintext_auth: config.text("plaintext_auth").parse().unwrap_or_default(),
             mynetworks: config.mynetworks().clone(),
-            relay_restrictions: config.relay_restrictions().to_vec(),
-            recipient_restrictions: config.recipient_restrictions().to_vec(),
+            rules: if role == Role::Relay { Rules::of(config) } else { Rules::of(config).for_submission() },
+            clients: anvil::Limits::of(config),
             plan: mda::Limits { direct_recipients: config.count("direct_recipient_limit"), backoff },
             hops: config.count("hopcount_limit"),
             tls_in_received: config.bool("smtpd_tls_received_header"),

@@ -3,6 +3,8 @@
 //! It is a value of this function; whatever ends it, returning drops it. What ends it from outside (RSET, EHLO, QUIT, a lost
 //! connection) is given back for the visit to answer.
 
+use crate::access::{Checks, Effects, Stage};
+use crate::anvil::Event as Counted;
 use crate::head::{Additions, Missing};
 use crate::intake::Intake;
 use crate::recipient::{self, Recipient};
@@ -11,7 +13,7 @@ use crate::visit::{Visit, note};
 use crate::{accept, sender};
 use dialogue::{Answer, Event};
 use mail::trace::{From, Protocol, ProtocolKind, Tls};
-use mail::{Date, ForwardPath, ReversePath};
+use mail::{Date, ForwardPath, ReversePath, Status};
 use queue::QueueId;
 use net::Gone;
 use smtp::{BodyType, Client, Command, Greeting, Mail, Reply};
@@ -27,7 +29,12 @@ pub struct Transaction {
     pub size: Option<u64>,
     pub recipients: Vec<Recipient>,
     pub begun: SystemTime,
+    /// What restrictions want to be done with it.
+    pub effects: Effects,
 }
+
+/// What restrictions only warn of: a word for the log, and what would have been said.
+pub(crate) type Noted = Vec<(&'static str, String)>;
 
 type Outside = Option<Event<Command>>;
 
@@ -35,8 +42,12 @@ type Outside = Option<Event<Command>>;
 pub(crate) async fn transaction(visit: &mut Visit, client: Client, mail: Mail) -> Result<Outside, Gone> {
     let begun = SystemTime::now();
     let (id, recipients) = (QueueId::generate(begun), Vec::new());
-    let mut transaction = Transaction { id, client, from: mail.from, body: mail.body, size: mail.size, recipients, begun };
-    if let Err(reply) = sender::judge(visit, &transaction.from).await {
+    let mut transaction = Transaction { id, client, from: mail.from, body: mail.body, size: mail.size, recipients, begun, effects: Effects::default() };
+    let judged = match sender::judge(visit, &transaction.from).await {
+        Ok(()) => transaction.begin(visit).await,
+        refused => refused,
+    };
+    if let Err(reply) = judged {
         transaction.refuse(visit, "MAIL", None, reply).await?;
         return Ok(visit.next().await);
     }
@@ -44,7 +55,13 @@ pub(crate) async fn transaction(visit: &mut Visit, client: Client, mail: Mail) -
     loop {
         match visit.next().await {
             Some(Event::Command(Command::Rcpt(rcpt))) => transaction.recipient(visit, rcpt.to).await?,
-            Some(Event::Command(Command::Data)) => return transaction.data(visit).await,
+            Some(Event::Command(Command::Data)) => {
+                if let Err(reply) = transaction.checked(visit, Stage::Data).await {
+                    transaction.refuse(visit, "DATA", None, reply).await?;
+                    continue;
+                }
+                return transaction.data(visit).await;
+            }
             Some(Event::Command(Command::Decided(decided))) => visit.pass_on(decided).await?,
             outside => return Ok(outside),
         }
@@ -52,9 +69,54 @@ pub(crate) async fn transaction(visit: &mut Visit, client: Client, mail: Mail) -
 }
 
 impl Transaction {
+    /// MAIL: how much the client sends, and with `smtpd_delay_reject = no` who it is and as whom it sends.
+    async fn begin(&mut self, visit: &Visit) -> Result<(), Reply> {
+        let settings = &visit.service().settings;
+        if visit.role() == Role::Lmtp {
+            return Ok(());
+        }
+        if visit.counted(Counted::Message).is_err() {
+            return Err(Reply::new(450, Status(4, 7, 1), format!("Error: too much mail from {}", visit.peer().address)));
+        }
+        if settings.rules.delay { Ok(()) } else { self.checked(visit, Stage::Mail).await }
+    }
+
+    /// The restrictions of a stage that has no recipient of its own.
+    async fn checked(&mut self, visit: &Visit, stage: Stage) -> Result<(), Reply> {
+        let service = visit.service();
+        let only = match self.recipients.as_slice() {
+            [one] => Some(&one.address),
+            _ => None,
+        };
+        let mut checks = Checks::new(visit.facts(self, stage, only), &service.settings.rules, service.router(), service.resolver(), None);
+        let judged = match stage {
+            Stage::Mail => checks.envelope().await,
+            _ => checks.message().await,
+        };
+        let (noted, effects) = (std::mem::take(&mut checks.noted), std::mem::take(&mut checks.effects));
+        self.note(visit, stage.word(), None, noted);
+        judged?;
+        self.take(effects);
+        Ok(())
+    }
+
+    /// What is to be done, each once.
+    fn take(&mut self, effects: Effects) {
+        self.effects.discard |= effects.discard;
+        for field in effects.prepend {
+            if !self.effects.prepend.contains(&field) {
+                self.effects.prepend.push(field);
+            }
+        }
+    }
+
     async fn recipient(&mut self, visit: &mut Visit, to: ForwardPath) -> Result<(), Gone> {
-        match recipient::judge(visit, &to, self.size, self.places()).await {
-            Ok(recipient) => {
+        let mut noted = Noted::new();
+        let judged = recipient::judge(visit, self, &to, &mut noted).await;
+        self.note(visit, "RCPT", Some(&to), noted);
+        match judged {
+            Ok((recipient, effects)) => {
+                self.take(effects);
                 if self.recipients.is_empty() {
                     self.log_client(visit);
                 }
@@ -65,12 +127,12 @@ impl Transaction {
         }
     }
 
-    fn places(&self) -> usize {
+    pub(crate) fn places(&self) -> usize {
         self.recipients.iter().map(|recipient| recipient.deliveries.len()).sum()
     }
 
     /// The body, and what becomes of it.
-    async fn data(self, visit: &mut Visit) -> Result<Outside, Gone> {
+    async fn data(mut self, visit: &mut Visit) -> Result<Outside, Gone> {
         let service = visit.service();
         let mut intake = Intake::new(service.store.bodies(), service.settings.header, self.additions(visit));
         let mut octets = 0u64;
@@ -93,10 +155,16 @@ impl Transaction {
             }
         }
         visit.receiving(None);
+        self.size = Some(octets);
         if visit.role() == Role::Lmtp {
             self.answer_each(visit, intake).await?;
         } else {
-            match accept::accept(visit, &self, intake).await {
+            let accepted = match self.checked(visit, Stage::End).await {
+                Ok(()) if self.effects.discard => Ok(Reply::new(250, Status(2, 0, 0), format!("Ok: queued as {}", self.id))),
+                Ok(()) => accept::accept(visit, &self, intake).await,
+                Err(reply) => Err(reply),
+            };
+            match accepted {
                 Ok(reply) => visit.say(Answer::Done(reply)).await?,
                 Err(reply) => self.refuse(visit, "END-OF-MESSAGE", None, reply).await?,
             }
@@ -127,6 +195,15 @@ impl Transaction {
     }
 
     fn log_refusal(&self, visit: &Visit, stage: &str, to: Option<&ForwardPath>, reply: &Reply) {
+        self.log(visit, "reject", stage, to, &reply.to_string());
+    }
+
+    fn note(&self, visit: &Visit, stage: &str, to: Option<&ForwardPath>, noted: Noted) {
+        noted.iter().for_each(|(word, text)| self.log(visit, word, stage, to, text));
+    }
+
+    /// A line as Postfix writes it of what is refused, and of what is warned of only.
+    fn log(&self, visit: &Visit, word: &str, stage: &str, to: Option<&ForwardPath>, text: &str) {
         let id = if self.recipients.is_empty() { "NOQUEUE".to_owned() } else { self.id.to_string() };
         let to = match to {
             None => String::new(),
@@ -134,7 +211,7 @@ impl Transaction {
             Some(ForwardPath::Address(address)) => format!(" to=<{address}>"),
         };
         let (from, proto, helo) = (&self.from, self.client.protocol(), &self.client.name);
-        note!(visit, "{id}: reject: {stage} from {}: {reply}; from=<{from}>{to} proto={proto} helo=<{helo}>", visit.peer());
+        note!(visit, "{id}: {word}: {stage} from {}: {text}; from=<{from}>{to} proto={proto} helo=<{helo}>", visit.peer());
     }
 
     fn log_client(&self, visit: &Visit) {
@@ -175,7 +252,7 @@ impl Transaction {
             message_id: format!("<{id}@{host}>"),
             from: None,
         });
-        Additions { received: received.to_string(), missing, origin: None }
+        Additions { received: received.to_string() + &self.effects.prepend.concat(), missing, origin: None }
     }
 }
 

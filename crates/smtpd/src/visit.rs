@@ -1,8 +1,11 @@
 //! One client's session, from greeting to goodbye: what may come outside of a transaction.
 
+use crate::access::{Facts, Stage};
+use crate::anvil::{Anvil, Event as Counted, TooMuch};
 use crate::peer::PeerName;
 use crate::settings::{Role, Settings};
 use crate::tally::Tally;
+use crate::transaction::Transaction;
 use crate::{login, transaction};
 use auth::{Auth, Identity};
 use dialogue::{Answer, Ended, Event};
@@ -47,6 +50,8 @@ pub(crate) struct Service {
     pub store: store::Store,
     auth: Option<Auth>,
     router: Router,
+    resolver: Option<net::dns::Resolver>,
+    anvil: Anvil,
     /// For clients that may send a password without TLS.
     trusting: Arc<smtp::Settings>,
     usual: Arc<smtp::Settings>,
@@ -74,14 +79,75 @@ impl Service {
     pub fn router(&self) -> &Router {
         &self.router
     }
+
+    pub fn resolver(&self) -> Option<&net::dns::Resolver> {
+        self.resolver.as_ref()
+    }
 }
 
 impl Visit {
     async fn run(mut self) {
+        if let (Some(resolver), true) = (&self.service.resolver, self.role() != Role::Lmtp) {
+            self.peer = self.peer.clone().looked_up(resolver).await;
+        }
         note!(self, "connect from {}", self.peer);
         // `Gone` only means that nobody hears us any more: the next event, or its absence, says why
-        let _ = self.talk().await;
+        let _ = self.admitted().await;
         note!(self, "disconnect from {}{}", self.peer, self.tally);
+    }
+
+    /// A client that has too many connections hears of it, and no more.
+    async fn admitted(&mut self) -> Result<(), Gone> {
+        if self.role() == Role::Lmtp {
+            return self.talk().await;
+        }
+        let now = tokio::time::Instant::now().into_std();
+        let service = self.service.clone();
+        let limits = &service.settings.clients;
+        let (_open, fits) = service.anvil.open(self.peer.address, limits, now);
+        if let Err(TooMuch(count)) = fits {
+            note!(self, "warning: Connection concurrency limit exceeded: {count} from {} for service {}", self.peer, self.conversation.peer().service);
+        } else if self.counted(Counted::Connection).is_ok() {
+            return self.talk().await;
+        }
+        let host = &service.settings.smtp.host;
+        let text = format!("Error: too many connections from {}", self.peer.address);
+        self.say(Answer::Close(Reply::closing(Status(4, 7, 0), host, &text))).await
+    }
+
+    /// Counts what the client does; an error says that it does too much.
+    pub(crate) fn counted(&self, event: Counted) -> Result<(), TooMuch> {
+        let now = tokio::time::Instant::now().into_std();
+        let counted = self.service.anvil.count(self.peer.address, event, &self.service.settings.clients, now);
+        if let Err(TooMuch(rate)) = counted {
+            let what = match event {
+                Counted::Connection => "Connection",
+                Counted::Message => "Message delivery request",
+                Counted::Recipient => "Recipient address",
+                Counted::Auth => "AUTH command",
+            };
+            note!(self, "warning: {what} rate limit exceeded: {rate} from {} for service {}", self.peer, self.conversation.peer().service);
+        }
+        counted
+    }
+
+    /// What restrictions are told of this moment of a transaction.
+    pub(crate) fn facts<'v>(&'v self, transaction: &'v Transaction, stage: Stage, recipient: Option<&'v mail::Address>) -> Facts<'v> {
+        Facts {
+            stage,
+            peer: &self.peer,
+            trusted: self.service.settings.mynetworks.contains(self.peer.address),
+            identity: self.identity(),
+            mechanism: self.mechanism(),
+            tls: self.tls(),
+            protocol: transaction.client.protocol(),
+            helo: &transaction.client.name,
+            sender: &transaction.from,
+            recipient,
+            recipients: transaction.recipients.len(),
+            size: transaction.size.unwrap_or_default(),
+            id: if transaction.recipients.is_empty() { String::new() } else { transaction.id.to_string() },
+        }
     }
 
     async fn talk(&mut self) -> Result<(), Gone> {
@@ -287,7 +353,16 @@ impl Smtpd {
             ..settings.smtp.clone()
         };
         let trusting = smtp::Settings { auth_in_clear: settings.plaintext_auth == auth::PlaintextAuth::Loopback, ..usual.clone() };
-        Smtpd(Arc::new(Service { settings, store, auth, router, trusting: Arc::new(trusting), usual: Arc::new(usual) }))
+        let (resolver, anvil) = (None, Anvil::default());
+        Smtpd(Arc::new(Service { settings, store, auth, router, resolver, anvil, trusting: Arc::new(trusting), usual: Arc::new(usual) }))
+    }
+
+    /// The same, asking the DNS by `resolver` and counting clients in `anvil`.
+    #[must_use]
+    pub fn asking(self, resolver: Option<net::dns::Resolver>, anvil: Anvil) -> Smtpd {
+        let Service { settings, store, auth, router, trusting, usual, .. } = &*self.0;
+        let (settings, store, auth, router) = (settings.clone(), store.clone(), auth.clone(), router.clone());
+        Smtpd(Arc::new(Service { settings, store, auth, router, resolver, anvil, trusting: trusting.clone(), usual: usual.clone() }))
     }
 
     pub(crate) fn service(&self) -> &Service {

@@ -108,6 +108,12 @@ impl Table {
         }
     }
 
+    /// True of `static:OK` and its kin: whoever asks is permitted.
+    pub fn is_always_permit(&self) -> bool {
+        let permits = |value: &String| value.split_ascii_whitespace().next().is_some_and(|word| ["ok", "relay", "permit"].contains(&word.to_ascii_lowercase().as_str()) || word.bytes().all(|b| b.is_ascii_digit()));
+        matches!(&self.0, Kind::Static(value) if permits(value))
+    }
+
     /// What `key` leads to.
     pub fn get(&self, key: &str) -> Option<String> {
         match &self.0 {

@@ -21,7 +21,7 @@ const SESSIONS_PER_ADDRESS: usize = 500;
 pub struct Changeable {
     auth: Auth,
     tls: bool,
-    smtp: Vec<(&'static str, Arc<ArcSwap<smtpd::Smtpd>>)>,
+    smtp: Vec<(&'static str, Arc<ArcSwap<smtpd::Smtpd>>, smtpd::Anvil)>,
     imap: Arc<ArcSwap<imapd::Imapd>>,
     pop3: Arc<ArcSwap<pop3d::Pop3d>>,
     caps: Vec<(&'static str, Caps)>,
@@ -31,8 +31,8 @@ pub struct Changeable {
 impl Changeable {
     /// From the next connection on, as the configuration of `house` says.
     pub fn change(&self, house: &House) {
-        for (service, current) in &self.smtp {
-            current.store(Arc::new(smtp(house, service, &self.auth, self.tls)));
+        for (service, current, anvil) in &self.smtp {
+            current.store(Arc::new(smtp(house, service, &self.auth, self.tls, anvil)));
         }
         self.imap.store(Arc::new(self.imap.load().with(imap_settings(house, self.tls))));
         self.pop3.store(Arc::new(self.pop3.load().with(pop3_settings(house, self.tls))));
@@ -67,7 +67,7 @@ impl mda::Routes for Routing {
     }
 }
 
-fn smtp(house: &House, service: &str, auth: &Auth, tls: bool) -> smtpd::Smtpd {
+fn smtp(house: &House, service: &str, auth: &Auth, tls: bool, anvil: &smtpd::Anvil) -> smtpd::Smtpd {
     let role = match service {
         // what users of this machine hand in is no dialogue, and has no role of its own
         "smtp" | "submit" => smtpd::Role::Relay,
@@ -75,7 +75,16 @@ fn smtp(house: &House, service: &str, auth: &Auth, tls: bool) -> smtpd::Smtpd {
         _ => smtpd::Role::Submission,
     };
     let settings = smtpd::Settings::of(&house.config, role, service == "submissions", tls);
-    smtpd::Smtpd::new(house.store.clone(), Some(auth.clone()), router(house), settings)
+    smtpd::Smtpd::new(house.store.clone(), Some(auth.clone()), router(house), settings).asking(resolver(house), anvil.clone())
+}
+
+/// Who asks for the names of clients and domains; without it they are unknown for now.
+fn resolver(house: &House) -> Option<net::dns::Resolver> {
+    let protocols = house.config.list("inet_protocols");
+    let speaks = |family: &str| protocols.iter().any(|protocol| protocol == family || protocol == "all");
+    let servers = house.config.list("dns_servers").iter().filter_map(|text| net::dns::server(text)).collect();
+    let settings = net::dns::Settings { servers, ipv4: speaks("ipv4"), ipv6: speaks("ipv6") };
+    net::dns::Resolver::new(&settings).inspect_err(|error| tracing::warn!("names of clients are not looked up: {error}")).ok()
 }
 
 /// Serves every door.
@@ -116,8 +125,9 @@ pub fn start(house: &House, doors: Vec<Listener>, auth: Auth, tls: Option<&TlsSe
                 tokio::spawn(net::serve(door, setup, |_| pop3::Session::new(pop3::Limits::default()), move |talk| pop3d::Pop3d::clone(&serve.load()).serve(talk)))
             }
             _ => {
-                let current = Arc::new(ArcSwap::from_pointee(smtp(house, service, &auth, tls.is_some())));
-                changeable.smtp.push((service, current.clone()));
+                let anvil = smtpd::Anvil::default();
+                let current = Arc::new(ArcSwap::from_pointee(smtp(house, service, &auth, tls.is_some(), &anvil)));
+                changeable.smtp.push((service, current.clone(), anvil));
                 let serving = current.clone();
                 let setup = setup(None, "421 4.3.2 Too many connections\r\n");
                 tokio::spawn(net::serve(door, setup, move |peer| current.load().dialogue(peer), move |talk| smtpd::Smtpd::clone(&serving.load()).serve(talk)))
@@ -135,8 +145,9 @@ pub fn start_housekeeping(house: &House, wanted: &dyn Fn(&str) -> bool, stopper:
         let runner = mda::Runner::new(house.store.clone(), routing.clone(), plan_limits(house));
         let outbound = outbound::Outbound::new(house.store.clone(), routing.clone(), outbound::Settings::of(&house.config));
         changeable.queue = Some(Queue { runner: runner.clone(), outbound: outbound.clone(), routing });
-        let submit = Arc::new(ArcSwap::from_pointee(smtp(house, "submit", &changeable.auth, changeable.tls)));
-        changeable.smtp.push(("submit", submit.clone()));
+        let anvil = smtpd::Anvil::default();
+        let submit = Arc::new(ArcSwap::from_pointee(smtp(house, "submit", &changeable.auth, changeable.tls, &anvil)));
+        changeable.smtp.push(("submit", submit.clone(), anvil));
         let store = house.config.store_directory();
         let work = move |stop: Stop| {
             let stops = [stop.clone(), stop.clone()];
@@ -172,11 +183,14 @@ fn plan_limits(house: &House) -> mda::Limits {
     smtpd::Settings::of(&house.config, smtpd::Role::Relay, false, false).plan
 }
 
-/// Sending is limited as Postfix limits it (0: not at all).
+/// Connections beyond `smtpd_client_connection_count_limit` that still hear Postfix's refusal; what comes on top of them is not worth a session.
+const REFUSED_AT_A_TIME: usize = 20;
+
+/// Sending is limited as Postfix limits it (0: not at all), by `smtpd`, which says so in its words.
 fn per_address(house: &House, service: &str) -> usize {
     match (service, house.config.count("smtpd_client_connection_count_limit")) {
         ("smtp" | "submission" | "submissions", 0) => SESSIONS,
-        ("smtp" | "submission" | "submissions", most) => most,
+        ("smtp" | "submission" | "submissions", most) => most.saturating_add(REFUSED_AT_A_TIME),
         _ => SESSIONS_PER_ADDRESS,
     }
 }
