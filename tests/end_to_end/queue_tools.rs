@@ -61,9 +61,9 @@ fn what_waits_is_listed_shown_held_released_and_sent() {
     };
     assert_eq!(said(&["-h", &id], ""), format!("postsuper: {id}: placed on hold\npostsuper: Placed on hold: 1 message\n"));
     assert!(tool("mailq", &[]).ok().contains(&format!("{id}! ")));
-    assert_eq!(said(&["-h", "ALL"], ""), "");
-    assert_eq!(said(&["-d", "ALL", "deferred"], ""), "", "it is held, not deferred");
-    assert_eq!(said(&["-d", "0000000000000", "-d", "no-id"], ""), "postsuper: warning: invalid mail queue id: no-id\n");
+    assert_eq!(said(&["-h", "ALL"], ""), "postsuper: Placed on hold: 0 messages\n");
+    assert_eq!(said(&["-d", "ALL", "deferred"], ""), "postsuper: Deleted: 0 messages\n", "it is held, not deferred");
+    assert_eq!(said(&["-d", "0000000000000", "-d", "no-id"], ""), "postsuper: warning: invalid mail queue id: no-id\npostsuper: Deleted: 0 messages\n");
     let wrong = tool("postsuper", &["-d", "ALL", "nosuch"]);
     assert_eq!((wrong.code, wrong.err.as_str()), (Some(1), "postsuper: fatal: invalid directory name: nosuch\n"));
 
@@ -90,10 +90,10 @@ fn wrong_command_lines_end_as_postfix_ends_them() {
     let configured = Configured::setup(directory.path(), &[]);
     let usage = "postqueue: fatal: usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p | postqueue -s site\n";
     let cases = [
-        ("postqueue", &["-p", "-f"][..], 64, usage),
-        ("postqueue", &[], 64, usage),
-        ("postqueue", &["-i", "../x"], 64, "postqueue: fatal: Cannot flush queue ID - invalid name: \"../x\"\n"),
-        ("postqueue", &["-s", "a b"], 64, "postqueue: fatal: Cannot flush mail queue - invalid destination: \"a b\"\n"),
+        ("postqueue", &["-p", "-f"][..], 69, usage),
+        ("postqueue", &[], 69, usage),
+        ("postqueue", &["-i", "../x"], 69, "postqueue: fatal: Cannot flush queue ID - invalid name: \"../x\"\n"),
+        ("postqueue", &["-s", "a b"], 69, "postqueue: fatal: Cannot flush mail queue - invalid destination: \"a b\"\n"),
         ("postcat", &["-q", "../x"], 1, "postcat: fatal: bad mail queue ID: ../x\n"),
     ];
     for (name, arguments, code, err) in cases {

@@ -65,7 +65,7 @@ pub(crate) fn unopened(raw: &Raw, name: &str, error: &TableError) -> Problem {
     let fix = match error {
         TableError::Open { .. } => "see that it is there and may be read",
         TableError::Unsupported(_) => "the types of postconf -m can be read",
-        TableError::Syntax(..) => "",
+        TableError::Syntax(..) | TableError::Needs(_) => "",
     };
     placed(raw, name, Problem::new(Severity::Error, "table", name, error.to_string()).fix(fix))
 }

@@ -65,12 +65,14 @@ impl Network {
         };
         let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
         let bare = address.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(address);
-        let bad = || format!("bad net/mask pattern: \"{text}\"");
-        let address: IpAddr = bare.parse().map_err(|_| bad())?;
+        let address: IpAddr = bare.parse().map_err(|_| match length {
+            None => format!("bad address pattern: \"{text}\""),
+            Some(_) => format!("bad net/mask pattern: \"{text}\""),
+        })?;
         let width = if address.is_ipv4() { 32 } else { 128 };
         let length = match length {
             None => width,
-            Some(length) => length.parse().ok().filter(|length| *length <= width && !text.contains('+')).ok_or_else(bad)?,
+            Some(length) => length.parse().ok().filter(|length| *length <= width && !text.contains('+')).ok_or_else(|| format!("bad mask length in \"{text}\""))?,
         };
         let network = Network { address, length, negated };
         match network.base() == bits(address) {
@@ -122,8 +124,8 @@ mod tests {
         let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(said, [
             "cidr map t, line 1: non-null host address bits in \"192.0.2.1/24\": skipping this rule",
-            "cidr map t, line 2: bad net/mask pattern: \"not-an-address\": skipping this rule",
-            "cidr map t, line 3: bad net/mask pattern: \"10.0.0.0/33\": skipping this rule",
+            "cidr map t, line 2: bad address pattern: \"not-an-address\": skipping this rule",
+            "cidr map t, line 3: bad mask length in \"10.0.0.0/33\": skipping this rule",
             "cidr map t, line 4: no result: skipping this rule",
             "cidr map t, line 5: ENDIF without IF: skipping this rule",
             "cidr map t, line 6: IF has no matching ENDIF",

@@ -51,6 +51,8 @@ pub enum TableError {
     Unsupported(String),
     #[error("open {name}: {error}")]
     Open { name: String, error: String },
+    #[error("bad syntax: {0}")]
+    Needs(String),
     #[error("bad {0} map: {1}")]
     Syntax(&'static str, String),
 }
@@ -191,7 +193,7 @@ fn source(name: &str, read: Read<'_>) -> Result<String, TableError> {
 /// `{ k = v, { k = v w } }`
 fn inline(name: &str, fold: bool) -> Result<Table, TableError> {
     let syntax = |what: String| TableError::Syntax("inline", what);
-    let inner = braced(name).ok_or_else(|| syntax(format!("\"{name}\": need \"inline:{{key = value}}\"")))?;
+    let inner = braced(name).ok_or_else(|| TableError::Needs(format!("\"inline:{name}\"; need \"inline:{{name=value...}}\"")))?;
     // White space may stand around the sign: `k = v`.
     let mut rows = Vec::new();
     for element in value::list(&inner.replace(" = ", "=")).map_err(syntax)? {
@@ -210,7 +212,7 @@ fn inline(name: &str, fold: bool) -> Result<Table, TableError> {
 }
 
 fn several(kind: &'static str, name: &str, fold: bool, read: Read<'_>, problems: &mut Vec<Problem>, depth: usize) -> Result<Vec<Table>, TableError> {
-    let inner = braced(name).ok_or_else(|| TableError::Syntax(kind, format!("\"{name}\": need \"{kind}:{{type:name...}}\"")))?;
+    let inner = braced(name).ok_or_else(|| TableError::Needs(format!("\"{kind}:{name}\"; need \"{kind}:{{type:name...}}\"")))?;
     let elements = value::list(inner).map_err(|what| TableError::Syntax(kind, what))?;
     if elements.is_empty() {
         return Err(TableError::Syntax(kind, format!("\"{name}\": empty")));
@@ -352,7 +354,7 @@ mod tests {
             ("nosuch:/t", "unsupported dictionary type: nosuch"),
             ("hash:/none", "open /none: No such file or directory"),
             ("/t", "unsupported dictionary type: /t"),
-            ("inline:a=b", "bad inline map: \"a=b\": need \"inline:{key = value}\""),
+            ("inline:a=b", "bad syntax: \"inline:a=b\"; need \"inline:{name=value...}\""),
             ("inline:{x}", "bad inline map: \"x\": no key found; expected format: key = value"),
             ("unionmap:{}", "bad unionmap map: \"{}\": empty"),
         ];

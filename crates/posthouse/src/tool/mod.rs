@@ -74,13 +74,13 @@ impl Tool {
                 let code = config::postconf::run(&arguments, &mut std::io::stdout().lock(), &mut std::io::stderr().lock());
                 ExitCode::from(u8::try_from(code).unwrap_or(1))
             }
-            Tool::Mailq => end("mailq", postqueue::mailq(&arguments)),
-            Tool::Newaliases => end("newaliases", postmap::newaliases(&arguments)),
+            Tool::Mailq => end("mailq", sendmail::run("mailq", &arguments)),
+            Tool::Newaliases => end("newaliases", sendmail::run("newaliases", &arguments)),
             Tool::Postalias => found("postalias", postmap::run(Form::Alias, &arguments)),
             Tool::Postmap => found("postmap", postmap::run(Form::Map, &arguments)),
             Tool::Postcat => end("postcat", postcat::run(&arguments)),
             Tool::Postqueue => end("postqueue", postqueue::run(&arguments)),
-            Tool::Sendmail => end("sendmail", sendmail::run(&arguments)),
+            Tool::Sendmail => end("sendmail", sendmail::run("sendmail", &arguments)),
             Tool::Postsuper => end("postsuper", postsuper::run(&arguments)),
         }
     }

@@ -10,7 +10,7 @@ use super::{Fatal, options};
 use crate::failure::{Code, Failure, of_store};
 use crate::house::{self, House};
 
-const USAGE: &str = "usage: postcat [-b (body text)] [-c config_dir] [-e (envelope records)] [-h (header text)] [-q (access queue)] [-v] [file(s)...]";
+const USAGE: &str = "usage: postcat [-b (body text)] [-c config_dir] [-d (decimal record type)] [-e (envelope records)] [-h (header text)] [-q (access queue)] [-v] [file(s)...]";
 
 /// A longer header goes on as body; held in memory at once.
 const HEADER_LIMIT: u64 = 1024 * 1024;
@@ -29,7 +29,7 @@ impl Parts {
 }
 
 pub(super) fn run(arguments: &[String]) -> Result<(), Fatal> {
-    let (given, ids) = options::read(arguments, "bc:dehoqv").map_err(|_| Fatal::new(1, USAGE))?;
+    let (given, ids) = options::read("postcat", arguments, "bc:dehoqv").map_err(|_| Fatal::new(1, USAGE))?;
     let (mut directory, mut parts, mut queued) = (super::directory(), Parts::default(), false);
     for (letter, value) in given {
         match letter {

@@ -11,7 +11,8 @@ use crate::failure::{Failure, of_store};
 use crate::house::{self, House};
 
 const USAGE: &str = "usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p | postqueue -s site";
-const EX_USAGE: u8 = 64;
+/// What every failure of Postfix's ends with: it takes each for a system that is down.
+const EX_UNAVAILABLE: u8 = 69;
 
 /// Reasons end in this column, as Postfix sets them.
 const REASON_WIDTH: usize = 76;
@@ -31,13 +32,9 @@ enum Mode {
     FlushSite(String),
 }
 
-/// `mailq`: lists, whatever the options are.
-pub(super) fn mailq(arguments: &[String]) -> Result<(), Fatal> {
-    let directory = match options::read(arguments, "c:v") {
-        Ok((given, _)) => given.into_iter().rev().find(|(letter, _)| *letter == 'c').map(|(_, value)| value),
-        Err(_) => None,
-    };
-    act(&directory.unwrap_or_else(super::directory), &Mode::List)
+/// `mailq`: lists.
+pub(super) fn mailq(directory: &str) -> Result<(), Fatal> {
+    act(directory, &Mode::List)
 }
 
 /// `postqueue`
@@ -47,8 +44,8 @@ pub(super) fn run(arguments: &[String]) -> Result<(), Fatal> {
 }
 
 fn read(arguments: &[String]) -> Result<(Option<String>, Mode), Fatal> {
-    let usage = || Fatal::new(EX_USAGE, USAGE);
-    let (given, words) = options::read(arguments, "c:fi:jps:v").map_err(|_| usage())?;
+    let usage = || Fatal::new(EX_UNAVAILABLE, USAGE);
+    let (given, words) = options::read("postqueue", arguments, "c:fi:jps:v").map_err(|_| usage())?;
     let (mut directory, mut mode) = (None, None);
     for (letter, value) in given {
         let asked = match letter {
@@ -74,13 +71,13 @@ fn read(arguments: &[String]) -> Result<(Option<String>, Mode), Fatal> {
 }
 
 fn act(directory: &str, mode: &Mode) -> Result<(), Fatal> {
-    let directory = std::path::absolute(Path::new(directory)).map_err(|error| Fatal::new(EX_USAGE, error))?;
+    let directory = std::path::absolute(Path::new(directory)).map_err(|error| Fatal::new(EX_UNAVAILABLE, error))?;
     let one = match mode {
         Mode::FlushOne(id) if !may_be_id(id) => {
-            return Err(Fatal::new(EX_USAGE, format!("Cannot flush queue ID - invalid name: \"{}\"", printable(id))));
+            return Err(Fatal::new(EX_UNAVAILABLE, format!("Cannot flush queue ID - invalid name: \"{}\"", printable(id))));
         }
         Mode::FlushSite(site) if site.is_empty() || site.contains(|c: char| c.is_whitespace() || c.is_control()) => {
-            return Err(Fatal::new(EX_USAGE, format!("Cannot flush mail queue - invalid destination: \"{}\"", printable(site))));
+            return Err(Fatal::new(EX_UNAVAILABLE, format!("Cannot flush mail queue - invalid destination: \"{}\"", printable(site))));
         }
         Mode::FlushOne(id) => QueueId::parse(id),
         _ => None,
@@ -276,7 +273,7 @@ mod tests {
         assert_eq!(read("-vc d -j"), Ok(Mode::Json));
         assert_eq!(read("-iABC"), Ok(Mode::FlushOne("ABC".into())));
         for wrong in ["", "-v", "-p -f", "-x", "-i", "-p more"] {
-            assert_eq!(read(wrong), Err(Fatal::new(64, USAGE)), "{wrong}");
+            assert_eq!(read(wrong), Err(Fatal::new(69, USAGE)), "{wrong}");
         }
     }
 }

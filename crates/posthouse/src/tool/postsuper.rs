@@ -10,8 +10,8 @@ use super::{Fatal, options};
 use crate::failure::{Failure, of_store};
 use crate::house::{self, House};
 
-const USAGE: &str = "usage: postsuper [-c config_dir] [-d queue_id (delete)] [-h queue_id (hold)] [-H queue_id (un-hold)] \
-    [-p (purge temporary files)] [-r queue_id (requeue)] [-s (structure fix)] [-S (redundant structure fix)] [-v (verbose)] [queue...]";
+const USAGE: &str = "usage: postsuper [-c config_dir] [-d queue_id (delete)] [-e queue_id (expire)] [-f queue_id (expire and/or un-hold)] [-h queue_id (hold)] \
+    [-H queue_id (un-hold)] [-p (purge temporary files)] [-r queue_id (requeue)] [-s (structure fix)] [-S (redundant structure fix)][-v (verbose)] [queue...]";
 
 /// Names of queues that may end the command line. Of some nothing is ever found here.
 const QUEUES: [&str; 7] = ["maildrop", "incoming", "active", "deferred", "hold", "defer", "bounce"];
@@ -44,12 +44,13 @@ enum Which {
 
 pub(super) fn run(arguments: &[String]) -> Result<(), Fatal> {
     let usage = || Fatal::new(1, USAGE);
-    let (given, queues) = options::read(arguments, "c:d:e:f:h:H:pr:sSv").map_err(|_| usage())?;
+    let (given, queues) = options::read("postsuper", arguments, "c:d:e:f:h:H:pr:sSv").map_err(|_| usage())?;
     if let Some(queue) = queues.iter().find(|queue| !QUEUES.contains(&queue.as_str())) {
         return Err(Fatal::new(1, format!("invalid directory name: {}", printable(queue))));
     }
     let mut directory = super::directory();
     let mut work: Vec<(&Action, Which)> = Vec::new();
+    let mut asked = Vec::new();
     for (letter, value) in given {
         match letter {
             'c' => directory = value,
@@ -57,11 +58,15 @@ pub(super) fn run(arguments: &[String]) -> Result<(), Fatal> {
             _ => {
                 // -p, -s and -S mend directories; there are none to mend.
                 let Some(action) = ACTIONS.iter().find(|action| action.letter == letter) else { continue };
+                asked.push(letter);
                 work.extend(which(&value)?.into_iter().map(|which| (action, which)));
             }
         }
     }
-    let directory = std::path::absolute(Path::new(&directory)).map_err(|error| Fatal::new(1, error))?;
+    if !Path::new(&directory).is_absolute() {
+        return Err(Fatal::new(1, "-c requires absolute pathname"));
+    }
+    let directory = std::path::PathBuf::from(directory);
     house::with(&directory, async |house| {
         let mut counts = [0usize; ACTIONS.len()];
         for (action, which) in &work {
@@ -71,7 +76,7 @@ pub(super) fn run(arguments: &[String]) -> Result<(), Fatal> {
                 counts[at] += count;
             }
         }
-        for (action, count) in ACTIONS.iter().zip(counts).filter(|(_, count)| *count > 0) {
+        for (action, count) in ACTIONS.iter().zip(counts).filter(|(action, _)| asked.contains(&action.letter)) {
             eprintln!("postsuper: {}: {count} message{}", action.total, if count == 1 { "" } else { "s" });
         }
         Ok(())

@@ -66,21 +66,29 @@ struct Asked {
     warnings: Vec<String>,
 }
 
-pub(super) fn run(arguments: &[String]) -> Result<(), Fatal> {
-    let asked = read(arguments)?;
+/// Under the name of `sendmail`, or of one that stands for a mode of it: `mailq`, `newaliases`.
+pub(super) fn run(name: &str, arguments: &[String]) -> Result<(), Fatal> {
+    let asked = read(name, arguments)?;
     for warning in &asked.warnings {
-        eprintln!("sendmail: warning: {warning}");
+        eprintln!("{name}: warning: {warning}");
     }
     let directory = asked.directory.clone().unwrap_or_else(super::directory);
     let in_directory = |mut words: Vec<String>| {
         words.splice(0..0, ["-c".to_owned(), directory.clone()]);
         words
     };
+    let words = if asked.words.is_empty() { None } else { Some("requires no recipient") };
+    match (&asked.mode, words) {
+        (Mode::List, Some(fault)) => return Err(fatal(format!("display queue mode {fault}"))),
+        (Mode::Aliases, Some(fault)) => return Err(fatal(format!("alias initialization mode {fault}"))),
+        (Mode::Smtp, Some(fault)) => return Err(fatal(format!("stand-alone SMTP mode {fault}"))),
+        _ => {}
+    }
     match &asked.mode {
         Mode::Mail => mail(asked, &directory),
         Mode::Smtp => session::run(&hand_in(&directory)?, &directory),
-        Mode::List => postqueue::mailq(&in_directory(Vec::new())),
-        Mode::Aliases => postmap::newaliases(&in_directory(Vec::new())),
+        Mode::List => postqueue::mailq(&directory),
+        Mode::Aliases => postmap::newaliases(&directory),
         Mode::Flush(words) => postqueue::run(&in_directory(words.clone())),
         Mode::Nothing => Ok(()),
     }
@@ -98,12 +106,15 @@ fn hand_in(directory: &str) -> Result<HandIn, Fatal> {
 }
 
 /// The command line.
-fn read(arguments: &[String]) -> Result<Asked, Fatal> {
-    let mut asked = Asked::default();
-    let (given, words) = options::read(&without_q(arguments, &mut asked), OPTIONS).map_err(|letter| {
-        eprintln!("sendmail: invalid option -- '{letter}'");
-        fatal("usage: sendmail [options]")
-    })?;
+fn read(name: &str, arguments: &[String]) -> Result<Asked, Fatal> {
+    let mode = match name {
+        "mailq" => Mode::List,
+        "newaliases" => Mode::Aliases,
+        _ => Mode::Mail,
+    };
+    let mut asked = Asked { mode, ..Asked::default() };
+    let arguments = without_q(arguments, &mut asked);
+    let (given, words) = options::read(name, &arguments, OPTIONS).map_err(|_| fatal(format!("usage: {name} [options]")))?;
     asked.words = words;
     for (letter, value) in given {
         asked.take(letter, value)?;
@@ -288,7 +299,7 @@ mod tests {
     use super::*;
 
     fn asked(line: &str) -> Asked {
-        read(&line.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap_or_else(|error| panic!("{line}: {error:?}"))
+        read("sendmail", &line.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap_or_else(|error| panic!("{line}: {error:?}"))
     }
 
     #[test]
@@ -326,7 +337,7 @@ mod tests {
             ("-Xfoo", "unsupported: -Xf"),
             ("-y", "usage: sendmail [options]"),
         ] {
-            assert_eq!(read(&[line.to_owned()]), Err(fatal(text)), "{line}");
+            assert_eq!(read("sendmail", &[line.to_owned()]), Err(fatal(text)), "{line}");
         }
     }
 
