@@ -25,6 +25,9 @@ const EX_TEMPFAIL: u8 = 75;
 /// The default of `store_directory`.
 const USUAL_STORE: &str = "/var/lib/posthouse";
 
+/// The full stops of Chinese and Japanese, which a keyboard with an input method gives for a dot.
+const OTHER_DOTS: [char; 3] = ['\u{3002}', '\u{ff0e}', '\u{ff61}'];
+
 /// Letters that are known; many do nothing here, as in Postfix.
 const OPTIONS: &str = "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx";
 
@@ -283,15 +286,25 @@ fn recipients(list: &str) -> Result<Vec<String>, String> {
     mail::envelope::addresses(list.as_bytes()).iter().filter_map(one).collect()
 }
 
+/// What an input method puts for the dot of a host's name (RFC 3490 §3.1), and what was probably meant.
+fn other_dot(local: &str, host: &str) -> Option<String> {
+    let dot = host.chars().find(|c| OTHER_DOTS.contains(c))?;
+    Some(format!("{dot} is not a dot; did you mean {local}@{}?", host.replace(OTHER_DOTS, ".")))
+}
+
 /// `local@host`, or the local part alone, in quotes if it needs them.
-fn written(local: &str, host: &str) -> Result<String, mail::BadAddress> {
+fn written(local: &str, host: &str) -> Result<String, String> {
     if local.is_empty() {
-        return Err(mail::BadAddress::Local);
+        return Err(mail::BadAddress::Local.to_string());
     }
-    match host {
+    if let Some(meant) = other_dot(local, host) {
+        return Err(meant);
+    }
+    let written = match host {
         "" => Address::new(local, "x").map(|address| address.quoted_local()),
         host => Address::new(local, host).map(|address| address.to_string()),
-    }
+    };
+    written.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -349,5 +362,6 @@ mod tests {
         assert!(told("a@b\nc").is_err() || told("a@b\nc").is_ok_and(|all| !all.contains('\n')));
         assert_eq!((sender_of("<>"), sender_of("x"), sender_of("A <a@b.test>")), (Ok(String::new()), Ok("x".into()), Ok("a@b.test".into())));
         assert!(sender_of("a, b").is_err());
+        assert_eq!(told("a@b\u{3002}c.test").unwrap_err(), "a@b\u{3002}c.test: \u{3002} is not a dot; did you mean a@b.c.test?");
     }
 }
