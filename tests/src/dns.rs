@@ -1,4 +1,4 @@
-//! The least DNS server: what a test says, over UDP, on the loopback.
+//! The least DNS server: what a test says, over UDP.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -23,7 +23,12 @@ pub struct Dns {
 impl Dns {
     /// On a free port.
     pub fn start() -> Dns {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a UDP socket");
+        Dns::at_address((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    /// On this address and port.
+    pub fn at_address(address: SocketAddr) -> Dns {
+        let socket = UdpSocket::bind(address).expect("a UDP socket");
         let dns = Dns { at: socket.local_addr().expect("an address"), names: Arc::default() };
         let names = dns.names.clone();
         std::thread::spawn(move || {
