@@ -1,6 +1,10 @@
 //! `mailq`, `postqueue`, `postsuper`, `postcat` on a queue whose mail waits for a host that is down.
 
-use house_tests::program::Configured;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use house_tests::client::run_command;
+use house_tests::program::{self, Configured};
 use house_tests::server::Server;
 use house_tests::until::{SOON, within};
 
@@ -42,6 +46,15 @@ fn what_waits_is_listed_shown_held_released_and_sent() {
     assert_eq!(lines[2].trim_start(), format!("(connect to mail.far.test[127.0.0.2]:{}: Connection refused)", hosts.port));
     assert_eq!(lines[3..], [format!("{:47}user@far.test", "").as_str(), "", "-- 0 Kbytes in 1 Request."], "{list}");
     assert_eq!(tool("mailq", &[]).ok(), list);
+
+    // by the clock on the wall
+    let arrived = format!("@{}", queued(&hosts.near)[0]["arrival_time"]);
+    for zone in ["UTC", "Asia/Shanghai", "America/New_York", "CET-1CEST,M3.5.0,M10.5.0/3"] {
+        let date = run_command(Command::new("date").args(["-d", &arrived, "+%a %b %e %H:%M:%S"]).envs([("TZ", zone), ("LC_ALL", "C")])).ok();
+        let mut mailq = Command::new(program::path());
+        let list = run_command(mailq.arg0("mailq").env("MAIL_CONFIG", &hosts.near.directory).env("TZ", zone)).ok();
+        assert!(list.contains(&format!(" {} user@near.test\n", date.trim_end())), "{zone} {date} {list}");
+    }
 
     let shown = tool("postcat", &["-q", &id]).ok();
     assert!(shown.starts_with(&format!("*** ENVELOPE RECORDS deferred/{id} ***\nmessage_size: ")), "{shown}");

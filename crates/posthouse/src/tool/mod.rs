@@ -4,6 +4,7 @@
 //! and postcat with 1). They work with the server up or down: both meet in the store. Where Postfix wants root, here
 //! whoever may open the store may do it. `sendmail` alone is for everybody: it opens nothing.
 
+mod clock;
 mod options;
 pub mod postcat;
 mod postmap;

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use mail::Date;
 use queue::{Message, QueueId};
 
+use super::clock::local;
 use super::queued::{Queue, may_be_id, now, printable, put};
 use super::{Fatal, options};
 use crate::failure::{Code, Failure, of_store};
@@ -88,7 +88,7 @@ pub async fn show(house: &House, message: &Message, parts: Parts) -> Result<(), 
 
 fn envelope(message: &Message, name: &str) -> String {
     let (size, count) = (message.size, message.recipients.len());
-    let time = Date::utc(message.created.div_euclid(1000)).asctime();
+    let time = local(message.created.div_euclid(1000)).asctime();
     let mut text = format!("*** ENVELOPE RECORDS {name} ***\nmessage_size: {size:>15} {:>15} {count:>15} {:>15} {size:>15}\n", 0, 0);
     text += &format!("message_arrival_time: {time}\ncreate_time: {time}\n");
     if let Some(envid) = &message.envid {

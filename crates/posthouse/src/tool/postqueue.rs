@@ -1,10 +1,10 @@
-//! `postqueue` and `mailq`: lists the queue in Postfix's formats (those of its long queue ids; times are UTC), and has it tried now.
+//! `postqueue` and `mailq`: lists the queue in Postfix's formats (those of its long queue ids), and has it tried now.
 
 use std::path::Path;
 
-use mail::Date;
 use queue::{Manage, Message, QueueId, Route, Wish};
 
+use super::clock::local;
 use super::queued::{QUEUES, Queue, each, may_be_id, now, printable, put};
 use super::{Fatal, options};
 use crate::failure::{Failure, of_store};
@@ -159,7 +159,7 @@ fn entry(message: &Message, queue: Queue) -> String {
         Queue::Hold => "!",
     };
     let sender = if message.sender.is_empty() { "MAILER-DAEMON" } else { &message.sender };
-    let time = Date::utc(message.created.div_euclid(1000)).asctime();
+    let time = local(message.created.div_euclid(1000)).asctime();
     let mut text = line(&format!("{}{sign}", message.id), &message.size.to_string(), &time, &printable(sender));
     let mut said = None;
     for recipient in &message.recipients {
@@ -244,9 +244,10 @@ mod tests {
         let message = message(&[("a@x.test", waits, 9, down), ("b@x.test", waits, 9, down), ("c@x.test", waits, 9, busy), ("d@x.test", waits, 9, None)]);
         let id = message.id;
         let want = format!(
-            "{id}         1247 Tue Nov 24 02:21:13 alice@example.org\n\
+            "{id}         1247 {} alice@example.org\n\
              {:17}(connect to mx.example.com[192.0.2.7]:25: Connection refused)\n{:47}a@x.test\n{:47}b@x.test\n\
              {:72}(busy)\n{:47}c@x.test\n{:58}(reason unavailable)\n{:47}d@x.test\n",
+            &local(1_795_486_873).asctime()[..19],
             "", "", "", "", "", "", ""
         );
         assert_eq!(entry(&message, Queue::Deferred), want);
