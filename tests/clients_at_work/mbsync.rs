@@ -61,7 +61,7 @@ fn mbsync_chooses_scram_by_itself() {
         let pair = Pair::fresh();
         mbsync(&pair.demo, &pair.near);
         let log = pair.demo.server.log();
-        assert!(log.contains("service=\"imaps\"") && log.contains("method=\"SCRAM-SHA-256\""), "{log}");
+        assert!(log.contains("imap-login: Login: ") && log.contains("method=SCRAM-SHA-256, "), "{log}");
         pair.demo.server.stop();
     }
 }

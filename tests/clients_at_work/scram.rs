@@ -41,6 +41,6 @@ fn mbsync_logs_in_by_scram_unasked_and_msmtp_when_told() {
     std::fs::write(&rc, settings).expect("written");
     client::run("mbsync", &["-c", rc.to_str().expect("UTF-8"), "-V", "all"]).ok();
     let log = std::fs::read_to_string(demo.log()).expect("the log");
-    assert!(log.lines().any(|line| line.contains("login service=\"imaps\"") && line.contains("SCRAM-SHA-256")), "{log}");
+    assert!(log.lines().any(|line| line.contains("imap-login: Login: ") && line.contains(", TLS, ") && line.contains("method=SCRAM-SHA-256")), "{log}");
     demo.server.stop();
 }
