@@ -232,3 +232,42 @@ fn a_store_that_was_closed_is_opened_and_its_files_are_closed() {
     Server::serve(&house.configured, &[]).stop();
     assert_eq!((mode(""), mode("posthouse.db")), (0o711, 0o640));
 }
+
+/// Letters that are handed in while the server is killed and started again.
+const LETTERS: usize = 60;
+
+#[test]
+fn nothing_that_was_taken_is_lost_when_the_server_is_killed() {
+    let house = House::new();
+    let mut first = Server::serve(&house.configured, &[]);
+    let second = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..3)
+            .map(|sender| {
+                let house = &house;
+                scope.spawn(move || {
+                    for n in (sender..LETTERS).step_by(3) {
+                        house.sendmail(&["bob"], &format!("Subject: number {n}\n\n{}\n", "x".repeat(20_000))).ok();
+                    }
+                })
+            })
+            .collect();
+        inbox(&first, "bob", LETTERS / 4);
+        first.kill();
+        // some now find nobody
+        within(SOON, "a letter in maildrop", || files(&house.maildrop()).iter().any(|name| name.ends_with(".letter")).then_some(()));
+        let second = Server::serve(&house.configured, &[]);
+        for sender in senders {
+            sender.join().expect("a sender");
+        }
+        second
+    });
+    within(SOON, "maildrop to be empty", || files(&house.maildrop()).is_empty().then_some(()));
+    let all = inbox(&second, "bob", LETTERS);
+    let mut subjects: Vec<&str> = all.iter().filter_map(|text| text.lines().find_map(|line| line.strip_prefix("Subject: "))).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    assert_eq!(subjects.len(), LETTERS, "each was accepted");
+    // twice: those that the server had when it died, one a sender at the most
+    assert!(all.len() <= LETTERS + 3, "{} came for {LETTERS}", all.len());
+    second.stop();
+}
