@@ -49,6 +49,19 @@ fn accounts_are_made_listed_and_removed() {
 }
 
 #[test]
+fn who_has_seen_enough_ends_a_listing() {
+    use std::io::{BufRead, BufReader};
+    let (_directory, configured) = fresh();
+    configured.add_user("carol@example.test", "a long password");
+    let mut child = configured.command(&["user", "list"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("posthouse");
+    // Closed before it writes, as by a pager that was left.
+    drop(child.stdout.take());
+    let mut said = String::new();
+    BufReader::new(child.stderr.take().expect("a pipe")).read_line(&mut said).expect("read");
+    assert_eq!((child.wait().expect("ended").code(), said.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn a_passwd_file_of_dovecot_is_imported_with_its_hashes() {
     let (directory, configured) = fresh();
     let file = directory.path().join("passwd");

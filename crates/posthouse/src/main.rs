@@ -15,6 +15,7 @@ mod demo;
 mod failure;
 mod house;
 mod log;
+mod say;
 mod serve;
 mod setup;
 mod tool;

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::cli::Json;
 use crate::failure::{Code, Failure, of_store};
 use crate::house::House;
+use crate::say::say;
 
 /// What was asked.
 #[derive(Subcommand, Debug)]
@@ -39,8 +40,8 @@ pub async fn run(house: &House, asked: Asked) -> Result<(), Failure> {
             for alias in house.store.aliases().await.map_err(|error| of_store("alias", &error))? {
                 let targets: Vec<String> = alias.targets.iter().map(Address::to_string).collect();
                 match json {
-                    true => println!("{}", json!({"address": alias.address, "targets": targets})),
-                    false => println!("{}\t{}", alias.address, targets.join(", ")),
+                    true => say(format_args!("{}", json!({"address": alias.address, "targets": targets}))),
+                    false => say(format_args!("{}\t{}", alias.address, targets.join(", "))),
                 }
             }
             Ok(())

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::cli::Json;
 use crate::failure::{Code, Failure, of_store};
 use crate::house::{self, House};
+use crate::say::say;
 
 /// Says everything; fails when anything is an error.
 pub fn run(directory: &Path, Json { json }: Json) -> Result<(), Failure> {
@@ -30,7 +31,7 @@ pub fn run(directory: &Path, Json { json }: Json) -> Result<(), Failure> {
 
 fn print(problem: &Problem, as_json: bool) {
     if !as_json {
-        return println!("{problem}");
+        return say(problem);
     }
     let line = json!({
         "severity": problem.severity.as_str(),
@@ -41,7 +42,7 @@ fn print(problem: &Problem, as_json: bool) {
         "file": problem.file,
         "line": problem.line,
     });
-    println!("{line}");
+    say(line);
 }
 
 /// The store, and what of the configuration needs it to be judged.

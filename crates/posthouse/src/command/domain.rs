@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::cli::Json;
 use crate::failure::{Code, Failure, of_store};
 use crate::house::House;
+use crate::say::say;
 
 /// What was asked.
 #[derive(Subcommand, Debug)]
@@ -34,8 +35,8 @@ pub async fn run(house: &House, asked: Asked) -> Result<(), Failure> {
         Asked::List(Json { json }) => {
             for domain in house.store.domains().await.map_err(|error| of_store("domain", &error))? {
                 match json {
-                    true => println!("{}", json!({"domain": domain.name, "class": "hosted"})),
-                    false => println!("{}", domain.name),
+                    true => say(format_args!("{}", json!({"domain": domain.name, "class": "hosted"}))),
+                    false => say(format_args!("{}", domain.name)),
                 }
             }
             Ok(())

@@ -6,6 +6,7 @@ use crate::cli::Json;
 use crate::failure::{Code, Failure, of_store};
 use crate::house::House;
 use crate::serve::services::router;
+use crate::say::say;
 
 /// Tells every step. Fails when nobody has the address.
 pub async fn run(house: &House, address: &str, Json { json }: Json) -> Result<(), Failure> {
@@ -14,8 +15,8 @@ pub async fn run(house: &House, address: &str, Json { json }: Json) -> Result<()
     let (end, steps) = router.explain(&parsed).await.map_err(|error| of_store(address, &error))?;
     for step in steps {
         match json {
-            true => println!("{}", json!({"step": step.step, "input": step.input, "output": step.output, "because": step.because})),
-            false => println!("{:<11} {} -> {}\n            because {}", step.step, step.input, step.output, step.because),
+            true => say(format_args!("{}", json!({"step": step.step, "input": step.input, "output": step.output, "because": step.because}))),
+            false => say(format_args!("{:<11} {} -> {}\n            because {}", step.step, step.input, step.output, step.because)),
         }
     }
     match end {

@@ -9,6 +9,7 @@ use super::user;
 use crate::cli::Json;
 use crate::failure::{Code, Failure, of_store};
 use crate::house::House;
+use crate::say::say;
 
 /// What was asked.
 #[derive(Subcommand, Debug)]
@@ -72,7 +73,7 @@ fn parse(name: &str) -> Result<MailboxName, Failure> {
 
 async fn print(house: &House, account: &Account, mailbox: &Mailbox, Json { json }: Json) -> Result<(), Failure> {
     if !json {
-        println!("{}\t{} messages, {} unseen\t{} bytes", mailbox.name.as_str(), mailbox.total, mailbox.unseen, mailbox.bytes);
+        say(format_args!("{}\t{} messages, {} unseen\t{} bytes", mailbox.name.as_str(), mailbox.total, mailbox.unseen, mailbox.bytes));
         return Ok(());
     }
     let home = house.store.home(account.id).await.map_err(|error| of_store(&account.login, &error))?;
@@ -89,6 +90,6 @@ async fn print(house: &House, account: &Account, mailbox: &Mailbox, Json { json 
         "bytes": mailbox.bytes,
         "path": folder.display().to_string(),
     });
-    println!("{line}");
+    say(line);
     Ok(())
 }

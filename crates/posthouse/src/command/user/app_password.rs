@@ -10,6 +10,7 @@ use super::{find, scram};
 use crate::cli::Json;
 use crate::failure::{Code, Failure, of_store};
 use crate::house::House;
+use crate::say::say;
 
 /// Longest name, in octets: it stands in listings.
 const NAME: usize = 64;
@@ -55,7 +56,7 @@ pub(super) async fn run(house: &House, asked: Asked) -> Result<(), Failure> {
             let (password, secret) = made.map_err(|error| Failure::new(Code::Unavailable, &address, error))?;
             let scopes = services.iter().filter_map(|service| Service::of_name(service)).fold(0, |scopes, service| scopes | service.scope());
             house.store.add_app_password(account.id, &name, secret, scopes).await.map_err(|error| failed(&address, error))?;
-            println!("{password}");
+            say(password);
             Ok(())
         }
         Asked::List { address, json } => {
@@ -85,9 +86,9 @@ fn print(address: &str, credential: &Credential, Json { json }: Json) {
             "created": credential.created / 1000,
             "last_used": credential.last_used.map(|millis| millis / 1000),
         });
-        println!("{line}");
+        say(line);
     } else {
         let used = credential.last_used.map_or("never used".to_owned(), |millis| format!("used {}", date(millis)));
-        println!("{}\t{}\tmade {}\t{used}", credential.label, services.join(","), date(credential.created));
+        say(format_args!("{}\t{}\tmade {}\t{used}", credential.label, services.join(","), date(credential.created)));
     }
 }

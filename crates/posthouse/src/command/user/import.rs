@@ -16,6 +16,7 @@ use store::Refused;
 use crate::command::user::{scram, size};
 use crate::failure::{Code, Failure, of_store};
 use crate::house::House;
+use crate::say::say;
 
 /// Largest file taken, in bytes: some hundred thousand accounts.
 const FILE: u64 = 64 << 20;
@@ -66,7 +67,7 @@ pub(super) async fn import(house: &House, file: &Path) -> Result<(), Failure> {
             }
         }
     }
-    println!("{made} imported, {known} were there already, {refused} refused");
+    say(format_args!("{made} imported, {known} were there already, {refused} refused"));
     match refused {
         0 => Ok(()),
         _ => Err(Failure::new(Code::BadInput, file.display(), format!("{refused} lines were refused; mend them and import the file again"))),

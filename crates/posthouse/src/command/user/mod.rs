@@ -15,6 +15,7 @@ use store::{Account, Credential, Secret, State};
 use crate::cli::Json;
 use crate::failure::{Code, Failure, of_store};
 use crate::house::House;
+use crate::say::say;
 
 /// Longest password taken, in octets: longer ones only cost time.
 const LONGEST_PASSWORD: u64 = 1024;
@@ -113,10 +114,10 @@ fn print(account: &Account, Json { json }: Json) {
             "used_bytes": account.used_bytes,
             "used_messages": account.used_messages,
         });
-        println!("{line}");
+        say(line);
     } else {
         let quota = account.quota_bytes.map_or("none".to_owned(), |most| most.to_string());
-        println!("{}\t{state}\t{} messages\t{} bytes of {quota}", account.login, account.used_messages, account.used_bytes);
+        say(format_args!("{}\t{state}\t{} messages\t{} bytes of {quota}", account.login, account.used_messages, account.used_bytes));
     }
 }
 
