@@ -13,6 +13,7 @@ mod outbound;
 mod processes;
 mod queue_tools;
 mod restrictions;
+mod safety;
 mod seed_lab;
 mod sendmail;
 mod serve;

@@ -58,7 +58,8 @@ pub struct Config {
 pub const ACCOUNTS: &str = "unix:passwd.byname";
 
 /// What a table without a word before it is asked for, in each list.
-const DEFAULT_TABLES: [(&str, Subject); 5] = [
+const DEFAULT_TABLES: [(&str, Subject); 6] = [
+    ("local_header_rewrite_clients", Subject::Client),
     ("smtpd_client_restrictions", Subject::Client),
     ("smtpd_helo_restrictions", Subject::Helo),
     ("smtpd_recipient_restrictions", Subject::Recipient),

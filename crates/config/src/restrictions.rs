@@ -152,7 +152,8 @@ pub(crate) const WORDS: [(&str, Option<Restriction>); 36] = [
 ];
 
 /// Words that take an argument.
-pub(crate) const TAKING: [&str; 16] = [
+pub(crate) const TAKING: [&str; 17] = [
+    "check_address_map",
     "check_client_access",
     "check_helo_access",
     "check_policy_service",
@@ -244,7 +245,7 @@ impl Reader<'_> {
     fn taking(&mut self, word: &str, argument: &str) -> Result<Restriction, BadList> {
         let dns = || DnsList::parse(argument).map_err(BadList::Other);
         Ok(match word {
-            "check_client_access" => R::Access(S::Client, self.access(argument)?),
+            "check_client_access" | "check_address_map" => R::Access(S::Client, self.access(argument)?),
             "check_reverse_client_hostname_access" => R::Access(S::ReverseClient, self.access(argument)?),
             "check_helo_access" => R::Access(S::Helo, self.access(argument)?),
             "check_sender_access" => R::Access(S::Sender, self.access(argument)?),

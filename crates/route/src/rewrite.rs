@@ -92,6 +92,17 @@ impl Settings {
         }
     }
 
+    /// An addr-spec of a header as it goes on; `None`: as it stands, letter by letter.
+    pub fn header_address(&self, spec: &str, place: Place) -> Option<String> {
+        let (whole, bare) = match Address::parse(spec) {
+            Ok(whole) => (whole, false),
+            Err(BadAddress::NoDomain) => (self.complete(spec).ok()?, true),
+            Err(_) => return None,
+        };
+        let now = self.rewritten(&whole, place);
+        (bare || now != whole).then(|| now.to_string())
+    }
+
     pub(crate) fn rewrite_told(&self, address: &Address, place: Place, trace: &Trace) -> Address {
         let mut now = self.standard(address);
         if now != *address {
@@ -236,6 +247,21 @@ mod tests {
         assert_eq!(told(main_cf, Place::EnvelopeSender, "loop@x.test"), "loop@x.test", "ten rounds lead back");
         let kept = format!("{main_cf}propagate_unmatched_extensions =\n");
         assert_eq!(told(&kept, Place::EnvelopeSender, "a+y@x.test"), "c@x.test");
+    }
+
+    #[test]
+    fn addresses_of_headers_are_rewritten_or_left_as_they_are() {
+        let settings = settings("masquerade_domains = example.test\ncanonical_maps = inline:{joe@example.test=Joe.Doe@example.test}\n");
+        for (spec, place, want) in [
+            ("root", Place::HeaderSender, Some("root@example.test")),
+            ("A@W.Example.test", Place::HeaderSender, Some("A@example.test")),
+            ("Joe@Example.TEST", Place::HeaderRecipient, Some("Joe.Doe@example.test")),
+            ("A@Example.TEST", Place::HeaderSender, None),
+            ("not an address", Place::HeaderSender, None),
+            ("a@b@c", Place::HeaderSender, None),
+        ] {
+            assert_eq!(settings.header_address(spec, place).as_deref(), want, "{spec}");
+        }
     }
 
     #[test]

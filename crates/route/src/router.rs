@@ -127,6 +127,11 @@ impl Router {
         &self.settings
     }
 
+    /// The same, to be kept.
+    pub fn shared_settings(&self) -> Arc<Settings> {
+        self.settings.clone()
+    }
+
     /// The class of the domain of `address`.
     pub async fn class(&self, address: &Address) -> Result<Class, db::Error> {
         self.class_told(address, &Trace::default()).await

@@ -2,11 +2,14 @@
 //!
 //! What is done to it is what Postfix's cleanup does: `Received:` goes on top; fields that betray or contradict the
 //! envelope are taken out (`message_drop_headers`); for our own users a missing `Date:` and `Message-ID:` are added
-//! (RFC 6409 §8.2), and for those of this machine `From:`, and our domain to addresses that have none. All else stays byte for byte. A message is never refused for what its header looks like: where it
-//! stops being one, an empty line is put, so that a reader sees the rest as the body.
+//! (RFC 6409 §8.2), and for those of this machine `From:`; for clients of `local_header_rewrite_clients` addresses are rewritten as in the
+//! envelope. All else stays byte for byte. A message is never refused for what its header looks like: where it stops being one, an empty line
+//! is put, so that a reader sees the rest as the body.
 
 use bytes::Bytes;
 use mail::{header, rewrite};
+use route::Place;
+use std::sync::Arc;
 
 /// Octets of a header that are held unless `header_size_limit` says otherwise. A longer one passes as it is, but for
 /// `Received:`.
@@ -17,6 +20,9 @@ const LOGGED: usize = 250;
 
 /// Fields taken out (`message_drop_headers`).
 const DROPPED: [&str; 4] = ["bcc", "content-length", "resent-bcc", "return-path"];
+
+/// Address fields of recipients; in all others are senders.
+const RECIPIENTS: [&str; 7] = ["Apparently-To", "Bcc", "Cc", "Resent-Bcc", "Resent-Cc", "Resent-To", "To"];
 
 /// What fields of those who send a message again begin with.
 const RESENT: &str = "Resent-";
@@ -33,8 +39,8 @@ pub struct Additions {
     pub received: String,
     /// For a message that has none of its own.
     pub missing: Option<Missing>,
-    /// Domain for addresses that have none (`myorigin`).
-    pub origin: Option<String>,
+    /// By which addresses are rewritten (`local_header_rewrite_clients`).
+    pub rewrites: Option<Arc<route::Settings>>,
 }
 
 /// Values of fields. A message that was sent again (RFC 5322 §3.6.6) gets them as `Resent-…`.
@@ -104,7 +110,7 @@ pub fn complete(head: &[u8], most: usize, additions: Additions) -> Completed {
     for field in &fields {
         end = field.span.end;
         if !DROPPED.iter().any(|name| field.is(name)) {
-            put(&mut out, head, field, additions.origin.as_deref());
+            put(&mut out, head, field, additions.rewrites.as_deref());
         }
     }
     let rest = head.get(end..).unwrap_or_default();
@@ -116,11 +122,12 @@ pub fn complete(head: &[u8], most: usize, additions: Additions) -> Completed {
     Completed { message_id: printable(&message_id), bytes: out, hops }
 }
 
-/// A field as it stands, or with our domain where an address has none.
-fn put(out: &mut Vec<u8>, head: &[u8], field: &header::Field<'_>, origin: Option<&str>) {
+/// A field as it stands, or with its addresses as they go on.
+fn put(out: &mut Vec<u8>, head: &[u8], field: &header::Field<'_>, rewrites: Option<&route::Settings>) {
     let whole = head.get(field.span.clone()).unwrap_or_default();
-    let addresses = origin.filter(|_| rewrite::FIELDS.iter().any(|name| field.is(name)));
-    match addresses.and_then(|origin| rewrite::addresses(field.value, |spec| rewrite::qualified(spec, origin))) {
+    let rewrites = rewrites.filter(|_| rewrite::FIELDS.iter().any(|name| field.is(name)));
+    let place = if RECIPIENTS.iter().any(|name| field.is(name)) { Place::HeaderRecipient } else { Place::HeaderSender };
+    match rewrites.and_then(|settings| rewrite::addresses(field.value, |spec| settings.header_address(spec, place))) {
         Some(value) => {
             out.extend_from_slice(field.name);
             out.push(b':');
@@ -146,7 +153,7 @@ mod tests {
 
     fn additions(missing: bool) -> Additions {
         let missing = missing.then(|| Missing { date: "now".into(), message_id: "<new@x>".into(), from: None });
-        Additions { received: "Received: here\r\n".into(), missing, origin: None }
+        Additions { received: "Received: here\r\n".into(), missing, rewrites: None }
     }
 
     fn text(head: &str, missing: bool) -> String {
@@ -167,7 +174,7 @@ mod tests {
     fn a_message_of_this_machine_gets_a_sender_and_our_domain() {
         let local = |head: &str| {
             let missing = Some(Missing { date: "now".into(), message_id: "<new@x>".into(), from: Some("root@x".into()) });
-            let additions = Additions { received: "Received: here\r\n".into(), missing, origin: Some("x".into()) };
+            let additions = Additions { received: "Received: here\r\n".into(), missing, rewrites: Some(Arc::new(route::Settings { origin: "x".into(), append_origin: true, ..Default::default() })) };
             String::from_utf8(complete(head.as_bytes(), HELD, additions).bytes).expect("ASCII in, ASCII out")
         };
         let whole = "Received: here\r\nDate: now\r\nMessage-ID: <new@x>\r\nFrom: root@x\r\nTo: A <a@x>,\r\n b@y, c@x\r\nSubject: d\r\n\r\n";

@@ -163,7 +163,7 @@ fn additions(service: &Service, id: QueueId, uid: u32, begun: SystemTime, sender
         ReversePath::Null => format!("MAILER-DAEMON@{}", settings.smtp.origin),
     };
     let missing = Missing { date: date.rfc5322(), message_id: format!("<{id}@{host}>"), from: Some(from) };
-    Additions { received: received.to_string(), missing: Some(missing), origin: Some(settings.smtp.origin.clone()) }
+    Additions { received: received.to_string(), missing: Some(missing), rewrites: Some(service.router().shared_settings()) }
 }
 
 async fn accepted(service: &Service, id: QueueId, uid: u32, begun: SystemTime, envelope: Envelope, intake: Intake) -> Result<(), Reply> {

@@ -252,7 +252,9 @@ impl Transaction {
             message_id: format!("<{id}@{host}>"),
             from: None,
         });
-        Additions { received: received.to_string() + &self.effects.prepend.concat(), missing, origin: None }
+        let rewritten = visit.role() != Role::Lmtp && settings.rules.rewrites_headers(visit.peer().address, settings.mynetworks.contains(visit.peer().address), visit.identity().is_some());
+        let rewrites = rewritten.then(|| visit.service().router().shared_settings());
+        Additions { received: received.to_string() + &self.effects.prepend.concat(), missing, rewrites }
     }
 }
 

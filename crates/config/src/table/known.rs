@@ -300,7 +300,6 @@ const PARAMETERS: &[Parameter] = &[
     no("local_delivery_status_filter", "$default_delivery_status_filter", ""),
     no("local_destination_concurrency_limit", "2", ""),
     no("local_destination_recipient_limit", "1", ""),
-    no("local_header_rewrite_clients", "permit_inet_interfaces", ""),
     no("local_login_sender_maps", "static:*", ""),
     no("local_transport", "local:$myhostname", "delivery is built in"),
     no("luser_relay", "", "use an alias for the whole domain: posthouse alias add @DOMAIN TARGET"),

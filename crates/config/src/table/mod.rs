@@ -122,6 +122,7 @@ const LATER: &[(&str, &str)] = &[
     ("mail_owner", "the server does not change its user yet: start it as the user it is to run as"),
     ("mailbox_size_limit", "only accounts have quotas: posthouse user add --quota"),
     ("queue_run_delay", "what is due is tried when it is due"),
+    ("smtp_generic_maps", "mail leaves with the addresses that it has here"),
     ("smtpd_starttls_timeout", "a handshake may take 60 seconds"),
 ];
 

@@ -39,6 +39,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     p("initial_destination_concurrency", Kind::Int(1, 1000), "5", "Deliveries to a destination at a time, at first."),
     p("invalid_hostname_reject_code", Kind::Int(400, 599), "501", "Code of reject_invalid_helo_hostname."),
     p("line_length_limit", Kind::Int(512, 65536), "2048", "Octets of an SMTP command line read."),
+    p("local_header_rewrite_clients", Kind::Restrictions, "permit_inet_interfaces", "Clients whose headers are rewritten too: permit_inet_interfaces, permit_mynetworks, permit_sasl_authenticated, tables of addresses."),
     p("local_recipient_maps", Kind::Maps, "proxy:unix:passwd.byname $alias_maps", "Who exists in the local class: aliases and, for unix:passwd.byname, the directory; empty: every name is taken in."),
     p("mail_version", Kind::Text, "3.7.11", "The version of Postfix whose behaviour this follows; scripts compare it."),
     p("mailbox_size_limit", Kind::Size, "51200000", "Quota of an account that has none of its own; 0: none. Not below message_size_limit."),

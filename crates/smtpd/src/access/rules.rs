@@ -23,6 +23,8 @@ pub struct Rules {
     pub recipient: List,
     pub data: List,
     pub end_of_data: List,
+    /// `local_header_rewrite_clients`
+    pub headers: List,
     /// `smtpd_delay_reject`
     pub delay: bool,
     /// `smtpd_relay_before_recipient_restrictions`
@@ -57,7 +59,8 @@ impl Default for Rules {
             relay: vec![Restriction::PermitMynetworks, Restriction::PermitSaslAuthenticated, Restriction::RejectUnauthDestination].into(),
             recipient: none.clone(),
             data: none.clone(),
-            end_of_data: none,
+            end_of_data: none.clone(),
+            headers: none,
             delay: true,
             relay_first: true,
             unlisted_sender: false,
@@ -87,6 +90,7 @@ impl Rules {
             recipient: list("smtpd_recipient_restrictions"),
             data: list("smtpd_data_restrictions"),
             end_of_data: list("smtpd_end_of_data_restrictions"),
+            headers: list("local_header_rewrite_clients"),
             delay: config.bool("smtpd_delay_reject"),
             relay_first: config.bool("smtpd_relay_before_recipient_restrictions"),
             unlisted_sender: config.bool("smtpd_reject_unlisted_sender"),
@@ -108,6 +112,17 @@ impl Rules {
     pub fn for_submission(self) -> Rules {
         let none: List = Arc::default();
         Rules { client: none.clone(), helo: none.clone(), sender: none.clone(), data: none.clone(), end_of_data: none, unlisted_sender: false, ..self }
+    }
+
+    /// Whether addresses in the headers of a client are rewritten.
+    pub(crate) fn rewrites_headers(&self, client: IpAddr, trusted: bool, logged_in: bool) -> bool {
+        self.headers.iter().any(|rule| match rule {
+            Restriction::PermitInetInterfaces => self.is_here(client),
+            Restriction::PermitMynetworks => trusted,
+            Restriction::PermitSaslAuthenticated => logged_in,
+            Restriction::Access(_, access) => access.table.get(&client.to_string()).is_some(),
+            _ => false,
+        })
     }
 
     pub(super) fn is_here(&self, address: IpAddr) -> bool {
