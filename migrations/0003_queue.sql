@@ -22,7 +22,7 @@ CREATE TABLE queue_body (
     data {blob} NOT NULL
 );
 
--- kind: 0 = local, 1 = leaves this machine; route: the next hop of the latter. state: 0 = due at due, 1 = held, 2 = failed.
+-- kind: 0 = local, 1 = leaves this machine; route: the next hop of the latter. state: 0 = due at due, 1 = held, 2 = failed, 3 to 5 = delivered, relayed, expanded (only its sender is to be told).
 -- rcpt: where it goes; original: as the sender named it.
 -- A delivered recipient has no row. owner: the node that tries it.
 CREATE TABLE queue_rcpt (

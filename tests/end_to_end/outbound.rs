@@ -321,3 +321,65 @@ fn it_logs_in_at_a_relayhost() {
     near.stop();
     far.stop();
 }
+
+/// Says an envelope with parameters, and a message.
+fn send_with(at: SocketAddr, mail: &str, rcpts: &[&str], subject: &str) {
+    let mut smtp = Smtp::connect(at).expect("SMTP");
+    smtp.say(&format!("MAIL FROM:{mail}\r\n")).expect("250");
+    for rcpt in rcpts {
+        smtp.say(&format!("RCPT TO:{rcpt}\r\n")).expect("250");
+    }
+    smtp.say("DATA\r\n").expect("354");
+    smtp.say(&format!("From: <user@near.test>\r\nSubject: {subject}\r\n\r\nHello.\r\n.\r\n")).expect("250");
+}
+
+#[test]
+fn a_sender_who_asks_hears_what_became_of_a_message() {
+    let hosts = hosts();
+    hosts.far.run(&["alias", "add", "list@far.test", "user@far.test", "user@near.test"]).ok();
+    let (near, far) = (Server::serve(&hosts.near, &[]), Server::serve(&hosts.far, &[]));
+    let told = |count: usize| inbox(&near, "user@near.test", count).pop().expect("the last");
+
+    send_with(near.address("smtp"), "<user@near.test> ENVID=QQ+2B1", &["<user@far.test> NOTIFY=SUCCESS ORCPT=rfc822;The+20User@far.test"], "by the last host");
+    let report = told(1);
+    for part in [
+        "\r\nSubject: Successful Mail Delivery Report\r\n",
+        "Reporting-MTA: dns; mail.far.test\r\nOriginal-Envelope-Id: QQ+1\r\n",
+        "Final-Recipient: rfc822; user@far.test\r\nOriginal-Recipient: rfc822;The User@far.test\r\nAction: delivered\r\nStatus: 2.0.0\r\n",
+        "Content-Type: text/rfc822-headers\r\n",
+    ] {
+        assert!(report.contains(part), "{part:?} is not in\n{report}");
+    }
+    assert!(!report.contains("Hello."), "{report}");
+
+    send_with(near.address("smtp"), "<user@near.test>", &["<list@far.test> NOTIFY=SUCCESS"], "by a list");
+    let mail = inbox(&near, "user@near.test", 3);
+    let report = mail.iter().find(|mail| mail.contains("Final-Recipient: rfc822; list@far.test\r\n")).unwrap_or_else(|| panic!("{mail:?}"));
+    assert!(report.contains("\r\nAction: expanded\r\n") && report.matches("Final-Recipient").count() == 1, "{report}");
+
+    send_with(near.address("smtp"), "<user@near.test>", &["<nobody@far.test> NOTIFY=NEVER", "<user@near.test> NOTIFY=SUCCESS"], "here");
+    let mail = inbox(&near, "user@near.test", 5);
+    assert!(mail.iter().any(|mail| mail.contains("Reporting-MTA: dns; mail.near.test\r\n") && mail.contains("Action: delivered\r\n")), "{mail:?}");
+    within(SOON, "a refusal nobody hears of", || near.log().contains("to=<nobody@far.test>, ").then_some(()));
+    within(SOON, "the queue to be empty", || (near.log().matches(": removed").count() >= 3).then_some(()));
+    assert!(!near.log().contains("sender non-delivery notification"), "{}", near.log());
+    near.stop();
+    far.stop();
+}
+
+#[test]
+fn where_the_next_host_sends_no_reports_this_one_does() {
+    let hosts = hosts();
+    hosts.far.set("smtpd_discard_ehlo_keywords = dsn");
+    let (near, far) = (Server::serve(&hosts.near, &[]), Server::serve(&hosts.far, &[]));
+    send_with(near.address("smtp"), "<user@near.test> RET=FULL", &["<user@far.test> NOTIFY=SUCCESS,FAILURE"], "relayed");
+    let report = inbox(&near, "user@near.test", 1).remove(0);
+    for part in [
+        "Reporting-MTA: dns; mail.near.test\r\n",
+        "\r\nAction: relayed\r\nStatus: 2.0.0\r\nRemote-MTA: dns; mail.far.test\r\nDiagnostic-Code: smtp; 250 2.0.0 Ok: queued as ",
+    ] {
+        assert!(report.contains(part), "{part:?} is not in\n{report}");
+    }
+    near.stop();
+    far.stop();
+}

@@ -21,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arrival;
 mod expand;
 pub mod log;
 mod plan;

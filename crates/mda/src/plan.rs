@@ -13,7 +13,7 @@ use queue::{Backoff, Enqueue, QueueId, Report, Route, Settle, Settled};
 use store::{AccountId, Deposit, Deposited, Refused};
 
 use crate::status::{Verdict, of_refusal};
-use crate::{Delivery, Destination, Error, log, prefix};
+use crate::{Delivery, Destination, Error, Recipient, arrival, log, prefix};
 
 /// How often a mailbox that is not there becomes INBOX: a refusal names one, and each costs a commit that is rolled back.
 /// After that the local recipients go to the queue, where each has its own commit.
@@ -84,6 +84,8 @@ struct Again {
     settle: Option<Settle>,
     report: Option<Report>,
     fallback: Fallback,
+    /// Recipients that stand for several of `to`, whose senders want to hear so.
+    expanded: Vec<Recipient>,
     /// Why the local recipients are queued.
     reply: Option<(Status, String)>,
 }
@@ -101,7 +103,8 @@ impl Plan {
     /// Plans `message` for where its recipients lead, at `now` (milliseconds). The same mailbox gets it once. Refused
     /// ([`Error::Loop`]) if it was delivered to all of them before.
     pub async fn for_message(message: Message, to: Vec<Delivery>, now: i64, limits: Limits) -> Result<Plan, Error> {
-        let mut seen = HashSet::new();
+        let (mut to, mut seen) = (to, HashSet::new());
+        let expanded = if message.sender.is_null() { Vec::new() } else { arrival::expanded(&mut to) };
         let mut once: Vec<Delivery> = to.into_iter().filter(|delivery| seen.insert(same(&delivery.to))).collect();
         let mut circle = None;
         let mut straight = false;
@@ -123,7 +126,7 @@ impl Plan {
         if once.iter().filter(|delivery| is_mailbox(delivery)).count() > limits.direct_recipients {
             once.iter_mut().for_each(postpone);
         }
-        Again { message, to: once, limits, now, settle: None, report: None, fallback: Fallback::Queue, reply: None }.plan().await
+        Again { message, to: once, limits, now, settle: None, report: None, fallback: Fallback::Queue, expanded, reply: None }.plan().await
     }
 
     /// A refused deposit is told to the caller, not queued: for LMTP and `deliver`, one recipient a plan.
@@ -188,11 +191,16 @@ impl Again {
     /// Makes the steps. Each that names the body gets a name of its own for it.
     async fn plan(self) -> Result<Plan, Error> {
         let (here, elsewhere): (Vec<Delivery>, Vec<Delivery>) = self.to.iter().cloned().partition(is_mailbox);
-        let by_sender = by_sender(elsewhere);
+        let told = if self.message.sender.is_null() { Vec::new() } else { arrival::to_tell(&self.expanded, &here, self.now) };
+        let mut by_sender = by_sender(elsewhere);
+        if !told.is_empty() && by_sender.iter().all(|group| is_of_owner(group)) {
+            by_sender.push(Vec::new());
+        }
         let mut bodies = vec![self.message.body.clone()];
         bodies.extend(self.message.body.others((here.len() + by_sender.len()).saturating_sub(1)).await?);
         let deposits = here.iter().zip(&bodies).filter_map(|(delivery, body)| self.deposit(delivery, body)).collect::<Result<Vec<_>, _>>()?;
-        let queued = by_sender.iter().zip(bodies.iter().skip(here.len())).map(|(group, body)| self.enqueue(group, body)).collect();
+        let told_with = |group: &Vec<Delivery>| if is_of_owner(group) { Vec::new() } else { told.clone() };
+        let queued = by_sender.iter().zip(bodies.iter().skip(here.len())).map(|(group, body)| self.enqueue(group, told_with(group), body)).collect();
         let to = std::iter::once(here).chain(by_sender).flatten().collect();
         Ok(Plan { deposits, queued, settle: self.settle.clone(), report: self.report.clone(), bodies, again: Again { to, ..self } })
     }
@@ -212,7 +220,7 @@ impl Again {
         }))
     }
 
-    fn enqueue(&self, elsewhere: &[Delivery], body: &Sealed) -> Enqueue {
+    fn enqueue(&self, elsewhere: &[Delivery], told: Vec<queue::Recipient>, body: &Sealed) -> Enqueue {
         let recipient = |delivery: &Delivery| {
             let (address, route) = match &delivery.to {
                 Destination::Remote { address, hop } => (address, Route::Remote(hop.clone())),
@@ -227,13 +235,14 @@ impl Again {
                 notify: delivery.recipient.notify,
                 due: self.now,
                 reply,
+                arrived: None,
             }
         };
         let Message { id, arrived, flags, envid, account, origin, .. } = &self.message;
-        let recipients = elsewhere.iter().map(recipient).collect();
+        let recipients = elsewhere.iter().map(recipient).chain(told).collect();
         let sender = elsewhere.first().map_or_else(|| self.message.sender.clone(), |delivery| self.sender(delivery));
         // what goes to a list's members is a message of its own (RFC 5321 §3.9.2)
-        let own = elsewhere.first().is_some_and(|delivery| delivery.owner.is_some());
+        let own = is_of_owner(elsewhere);
         let id = if own { QueueId::generate(SystemTime::now()) } else { *id };
         let envid = envid.as_ref().filter(|_| !own);
         let enqueue = Enqueue::new(id, sender, body.clone(), recipients, *arrived, &self.limits.backoff);
@@ -355,6 +364,11 @@ fn by_sender(elsewhere: Vec<Delivery>) -> Vec<Vec<Delivery>> {
         }
     }
     groups
+}
+
+/// What goes to a list's members, in the name of its owner.
+fn is_of_owner(group: &[Delivery]) -> bool {
+    group.first().is_some_and(|delivery| delivery.owner.is_some())
 }
 
 /// A deposit becomes an entry of the queue.

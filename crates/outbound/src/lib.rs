@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Implements RFC 5321 §5 (MX, with RFC 7505), §4.5.4 (sending strategy), §4.2 (what replies mean for whom), 3207 (opportunistic, RFC 7435),
-//! and reports in the format of RFC 3464 as Postfix writes them. A remote peer may get a message twice, never not at all: what it said is
+//! 3461 (§5.2.1, what is handed on, and reports of what was relayed), and reports in the format of RFC 3464 as Postfix writes them. A remote peer may get a message twice, never not at all: what it said is
 //! written down after it said so, and a crash between the two repeats what was in flight.
 //!
 //! Leaves out, so far: DANE, MTA-STS, client certificates, verified certificates, 8BITMIME down-grades (8-bit text goes as it is), SMTPUTF8,

@@ -8,7 +8,7 @@ use mail::Status;
 use mda::status::Verdict;
 use net::Stop;
 use queue::schedule::after_deferral;
-use queue::{BodyError, Entry, Message, Next, Outcome, QueueId, Settle, Settled};
+use queue::{Arrived, BodyError, Entry, Message, Next, Outcome, QueueId, Settle, Settled};
 use store::Store;
 use tokio::sync::Notify;
 
@@ -45,7 +45,14 @@ impl Shared {
         let (mut steps, mut expired) = (Vec::new(), false);
         for (entry, fate) in &decided {
             let (outcome, status, word, text) = match fate {
-                Fate::Sent(status, text) => (Outcome::Delivered, *status, "sent", text.clone()),
+                Fate::Sent { status, text, reports } => {
+                    let asked = entry.notify.has(queue::Notify::SUCCESS) && !message.sender.is_empty();
+                    let outcome = match asked && !reports {
+                        true => Outcome::Arrived { how: Arrived::Relayed, status: *status, text: format!("delivery via {}: {text}", relay.name) },
+                        false => Outcome::Delivered,
+                    };
+                    (outcome, *status, "sent", text.clone())
+                }
                 Fate::Unsent(Verdict::Failed(status, text)) => (Outcome::Failed { status: *status, text: text.clone() }, *status, "bounced", text.clone()),
                 Fate::Unsent(Verdict::Deferred(status, text)) => match after_deferral(message.created, message.expires, now, &settings.backoff) {
                     Next::Retry(due) => (Outcome::Deferred { status: *status, text: text.clone(), due }, *status, "deferred", text.clone()),

@@ -73,8 +73,8 @@ impl Work {
 /// What became of a recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Taken, with these words.
-    Sent(Status, String),
+    /// Taken, with these words. `reports`: whoever took it tells the sender of what becomes of it (RFC 3461 §5.2.1).
+    Sent { status: Status, text: String, reports: bool },
     Unsent(Verdict),
 }
 

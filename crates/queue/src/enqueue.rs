@@ -86,7 +86,7 @@ impl Enqueue {
                 n.into(),
                 NODE.into(),
                 recipient.route.kind().into(),
-                State::Pending.code().into(),
+                recipient.arrived.map_or(State::Pending, State::Arrived).code().into(),
                 recipient.due.into(),
                 recipient.route.hop().into(),
                 recipient.address.to_string().into(),

@@ -7,7 +7,7 @@
 //! the business of `mda` (local) and `outbound` (everything else).
 //!
 //! A recipient is pending, held or failed; a delivered one has no row, and a message without recipients is gone. One
-//! that failed stays until its bounce is sent.
+//! that failed stays until its bounce is sent; one that arrived, if its sender wants to hear of it, until that was sent.
 //!
 //! | crash after                              | rows            | body            | then                                              |
 //! |------------------------------------------|-----------------|-----------------|---------------------------------------------------|
@@ -31,7 +31,7 @@ mod settle;
 pub use enqueue::Enqueue;
 pub use id::QueueId;
 pub use manage::{Manage, Managed, Wish};
-pub use message::{Entry, Message, Notify, Recipient, Route, State};
+pub use message::{Arrived, Entry, Message, Notify, Recipient, Route, State};
 pub use read::{BodyError, Cursor, Kind, body, due, due_after, list, next_due, reader, sealed, show, spooled, to_report};
 pub use report::Report;
 pub use schedule::{Backoff, Next};

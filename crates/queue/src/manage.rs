@@ -80,7 +80,7 @@ impl Manage {
             Wish::Hold => tx.query("UPDATE queue_rcpt SET state = ?2 WHERE queue_id = ?1 AND state = ?3 RETURNING n", &[id, held, pending]).await?,
             Wish::Release => tx.query("UPDATE queue_rcpt SET state = ?2, due = ?4 WHERE queue_id = ?1 AND state = ?3 RETURNING n", &[id, pending, held, now]).await?,
             Wish::Flush => tx.query("UPDATE queue_rcpt SET due = ?3 WHERE queue_id = ?1 AND state = ?2 AND due > ?3 RETURNING n", &[id, pending, now]).await?,
-            Wish::Requeue => tx.query("UPDATE queue_rcpt SET state = ?2, due = ?3, attempts = 0 WHERE queue_id = ?1 RETURNING n", &[id, pending, now]).await?,
+            Wish::Requeue => tx.query("UPDATE queue_rcpt SET state = ?2, due = ?3, attempts = 0 WHERE queue_id = ?1 AND state <= ?4 RETURNING n", &[id, pending, now, State::Failed.code().into()]).await?,
             Wish::Delete => tx.query("DELETE FROM queue_rcpt WHERE queue_id = ?1 RETURNING n", &[id]).await?,
         };
         let discard = match self.wish {

@@ -12,6 +12,8 @@ pub const FLAG_RETURN_HEADERS: i64 = 1;
 pub const FLAG_UTF8: i64 = 2;
 /// `flags`: the body was declared 8BITMIME (RFC 6152).
 pub const FLAG_8BIT: i64 = 4;
+/// `flags`: a bounce returns the whole message (RFC 3461, RET=FULL).
+pub const FLAG_RETURN_FULL: i64 = 16;
 /// `flags`: its sender was told that it is late.
 pub const FLAG_WARNED: i64 = 8;
 
@@ -54,6 +56,17 @@ impl Notify {
     pub const SUCCESS: Notify = Notify(1);
     pub const FAILURE: Notify = Notify(2);
     pub const DELAY: Notify = Notify(4);
+
+    /// Whether it holds one of those.
+    pub fn has(self, wish: Notify) -> bool {
+        self.0 & wish.0 != 0
+    }
+
+    /// All but those.
+    #[must_use]
+    pub fn without(self, wish: Notify) -> Notify {
+        Notify(self.0 & !wish.0)
+    }
 }
 
 impl Default for Notify {
@@ -77,13 +90,26 @@ pub struct Recipient {
     pub due: i64,
     /// Why it is queued, if an attempt was made already.
     pub reply: Option<(Status, String)>,
+    /// The message arrived already: it stands here only until its sender was told so.
+    pub arrived: Option<Arrived>,
 }
 
 impl Recipient {
     /// A recipient to be tried from `due` on.
     pub fn new(address: Address, route: Route, due: i64) -> Recipient {
-        Recipient { original: address.clone(), address, route, orcpt: None, notify: Notify::default(), due, reply: None }
+        Recipient { original: address.clone(), address, route, orcpt: None, notify: Notify::default(), due, reply: None, arrived: None }
     }
+}
+
+/// How a message came to a recipient (RFC 3464 §2.3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrived {
+    /// In a mailbox.
+    Delivered,
+    /// At a server that sends no reports.
+    Relayed,
+    /// At several others, for whom the address stands.
+    Expanded,
 }
 
 /// What becomes of a recipient next.
@@ -95,6 +121,8 @@ pub enum State {
     Held,
     /// Given up; waits for its bounce.
     Failed,
+    /// Done with; its sender wants to hear of it (RFC 3461, NOTIFY=SUCCESS).
+    Arrived(Arrived),
 }
 
 impl State {
@@ -103,6 +131,9 @@ impl State {
             State::Pending => 0,
             State::Held => 1,
             State::Failed => 2,
+            State::Arrived(Arrived::Delivered) => 3,
+            State::Arrived(Arrived::Relayed) => 4,
+            State::Arrived(Arrived::Expanded) => 5,
         }
     }
 
@@ -110,6 +141,9 @@ impl State {
         match code {
             0 => State::Pending,
             2 => State::Failed,
+            3 => State::Arrived(Arrived::Delivered),
+            4 => State::Arrived(Arrived::Relayed),
+            5 => State::Arrived(Arrived::Expanded),
             _ => State::Held, // unknown, from a newer program: nobody touches it
         }
     }

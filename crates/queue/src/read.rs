@@ -56,10 +56,10 @@ pub async fn next_due(db: &Db, kind: Kind, now: i64) -> Result<Option<i64>, Erro
     Ok(db.query(sql, &[NODE.into(), State::Pending.code().into(), kind.code().into(), now.into()]).await?.first().and_then(|row| row.opt_int(0)))
 }
 
-/// At most `limit` messages with failed recipients of whom the sender is to be told now: none of the message's other recipients is about to be
+/// At most `limit` messages with failed recipients, or some that arrived, of whom the sender is to be told now: none of the message's other recipients is about to be
 /// tried, so that one report tells of all.
 pub async fn to_report(db: &Db, now: i64, limit: u32) -> Result<Vec<QueueId>, Error> {
-    let sql = "SELECT DISTINCT f.queue_id FROM queue_rcpt f WHERE f.owner = ?1 AND f.state = ?2 \
+    let sql = "SELECT DISTINCT f.queue_id FROM queue_rcpt f WHERE f.owner = ?1 AND f.state >= ?2 \
                AND NOT EXISTS (SELECT 1 FROM queue_rcpt p WHERE p.queue_id = f.queue_id AND p.state = ?3 AND p.due <= ?4) ORDER BY f.queue_id LIMIT ?5";
     let rows = db.query(sql, &[NODE.into(), State::Failed.code().into(), State::Pending.code().into(), now.into(), limit.into()]).await?;
     Ok(rows.iter().filter_map(|row| QueueId::from_i64(row.int(0))).collect())

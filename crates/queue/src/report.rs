@@ -9,12 +9,12 @@ use crate::settle::remove_empty;
 use crate::{QueueId, Refused, Settled, State};
 
 /// What a report to the sender is about, to be committed together with it: so each is sent once. Refused ([`Refused::Gone`]) if a recipient
-/// is not among the failed ones any more, or the warning was given already.
+/// is not among those any more, or the warning was given already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     pub id: QueueId,
-    /// Failed recipients: they are done with.
-    pub failed: Vec<i64>,
+    /// Recipients that failed, or arrived: they are done with.
+    pub ended: Vec<i64>,
     /// The message is late, and its sender knows.
     pub warned: bool,
 }
@@ -50,12 +50,12 @@ impl Report {
                 return Ok(None);
             }
         }
-        let rows: Vec<[Value; 2]> = self.failed.iter().map(|n| [id.clone(), (*n).into()]).collect();
-        let sql = "WITH v(q, n) AS (VALUES {rows}) DELETE FROM queue_rcpt WHERE (queue_id, n) IN (SELECT v.q, v.n FROM v) AND state = ?1 RETURNING n";
-        if tx.rows_with(sql, &[State::Failed.code().into()], &rows).await?.len() < self.failed.len() {
+        let rows: Vec<[Value; 2]> = self.ended.iter().map(|n| [id.clone(), (*n).into()]).collect();
+        let sql = "WITH v(q, n) AS (VALUES {rows}) DELETE FROM queue_rcpt WHERE (queue_id, n) IN (SELECT v.q, v.n FROM v) AND state >= ?1 RETURNING n";
+        if tx.rows_with(sql, &[State::Failed.code().into()], &rows).await?.len() < self.ended.len() {
             return Ok(None);
         }
-        if self.failed.is_empty() {
+        if self.ended.is_empty() {
             return Ok(Some(Settled::default()));
         }
         let removed = remove_empty(HashSet::from([self.id.get()]), tx).await?.remove(&self.id.get());

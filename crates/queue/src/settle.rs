@@ -6,7 +6,7 @@ use bodies::{Name, Place};
 use db::{BoxFuture, Failed, Key, Locks, Step, Tx, Value};
 use mail::Status;
 
-use crate::{QueueId, Refused, State};
+use crate::{Arrived, QueueId, Refused, State};
 
 /// The outcome of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Outcome {
     Delivered,
     /// Not now; try again at `due` (milliseconds since 1970).
     Deferred { status: Status, text: String, due: i64 },
+    /// Done, and its sender wants to hear of it: it stays in the queue until it did.
+    Arrived { how: Arrived, status: Status, text: String },
     /// Never; it stays in the queue, visible, until its bounce is sent.
     Failed { status: Status, text: String },
 }
@@ -50,7 +52,7 @@ impl Step for Settle {
             for round in rounds(batch) {
                 let mut settled = delivered(batch, &round, tx).await?;
                 settled.extend(deferred(batch, &round, tx).await?);
-                settled.extend(failed(batch, &round, tx).await?);
+                settled.extend(ended(batch, &round, tx).await?);
                 let gone: Vec<_> = round.into_iter().filter(|&index| !settled.contains(&key(batch[index]))).map(|index| (index, Refused::Gone(batch[index].id).into())).collect();
                 if !gone.is_empty() {
                     return Err(Failed::Steps(gone));
@@ -99,15 +101,20 @@ async fn deferred(batch: &[&Settle], round: &[usize], tx: &mut Tx) -> Result<Cha
     changed(tx.rows_with(sql, &[State::Pending.code().into()], &rows).await?)
 }
 
-async fn failed(batch: &[&Settle], round: &[usize], tx: &mut Tx) -> Result<Changed, Failed> {
-    let row = |step: &Settle| -> Option<[Value; 4]> {
-        let Outcome::Failed { status, text } = &step.outcome else { return None };
-        Some([step.id.get().into(), step.n.into(), status.to_string().into(), text.as_str().into()])
+/// Those of which their sender is to be told.
+async fn ended(batch: &[&Settle], round: &[usize], tx: &mut Tx) -> Result<Changed, Failed> {
+    let row = |step: &Settle| -> Option<[Value; 5]> {
+        let (state, status, text) = match &step.outcome {
+            Outcome::Failed { status, text } => (State::Failed, status, text),
+            Outcome::Arrived { how, status, text } => (State::Arrived(*how), status, text),
+            _ => return None,
+        };
+        Some([step.id.get().into(), step.n.into(), state.code().into(), status.to_string().into(), text.as_str().into()])
     };
-    let rows: Vec<[Value; 4]> = round.iter().filter_map(|&index| row(batch[index])).collect();
-    let sql = "WITH v(q, n, s, t) AS (VALUES {rows}) UPDATE queue_rcpt SET state = ?2, attempts = attempts + 1, status = v.s, reply = v.t \
+    let rows: Vec<[Value; 5]> = round.iter().filter_map(|&index| row(batch[index])).collect();
+    let sql = "WITH v(q, n, e, s, t) AS (VALUES {rows}) UPDATE queue_rcpt SET state = v.e, attempts = attempts + 1, status = v.s, reply = v.t \
                FROM v WHERE queue_rcpt.queue_id = v.q AND queue_rcpt.n = v.n AND state = ?1 RETURNING queue_id, queue_rcpt.n";
-    changed(tx.rows_with(sql, &[State::Pending.code().into(), State::Failed.code().into()], &rows).await?)
+    changed(tx.rows_with(sql, &[State::Pending.code().into()], &rows).await?)
 }
 
 fn changed(rows: Vec<db::Row>) -> Result<Changed, Failed> {

@@ -171,10 +171,10 @@ async fn a_sender_is_told_once() {
         assert_eq!(to_report(NOW).await, [], "another is about to be tried");
         db.commit(vec![settle(id, 0, deferred(NOW + 60_000)), settle(id, 2, deferred(NOW + 90_000))]).await.expect("deferred");
         assert_eq!(to_report(NOW).await, [id]);
-        let warning = Report { id, failed: vec![], warned: true };
+        let warning = Report { id, ended: vec![], warned: true };
         assert!(!db.commit(warning.clone()).await.expect("warned").removed);
         assert_eq!(queue::refused(&db.commit(warning).await.expect_err("warned before")), Some(Refused::Gone(id)));
-        let bounce = |n| Report { id, failed: vec![n], warned: false };
+        let bounce = |n| Report { id, ended: vec![n], warned: false };
         assert_eq!(queue::refused(&db.commit(bounce(0)).await.expect_err("it has not failed")), Some(Refused::Gone(id)));
         assert!(!db.commit(bounce(1)).await.expect("told").removed, "others wait");
         assert_eq!(queue::refused(&db.commit(bounce(1)).await.expect_err("told before")), Some(Refused::Gone(id)));

@@ -1,8 +1,9 @@
 //! SMTP and LMTP as a server speaks them, and SMTP as a client does ([`client`]), without a socket. Start at `session.rs`.
 //!
 //! Implements RFC 5321 (§4.1 commands, §4.2 replies, §4.5.2 transparency through `dialogue::Dots`), 1870 (SIZE), 2034
-//! (enhanced codes), 2920 (pipelining), 3207 (STARTTLS), 4954 (AUTH as an exchange; mechanisms are `sasl`'s), 6152 (8BITMIME);
-//! and LMTP (RFC 2033). Leaves out, so far: DSN, SMTPUTF8, CHUNKING; for good: EXPN (502), VRFY beyond 252, source
+//! (enhanced codes), 2920 (pipelining), 3207 (STARTTLS), 3461 (DSN: its parameters), 4954 (AUTH as an exchange; mechanisms
+//! are `sasl`'s), 6152 (8BITMIME);
+//! and LMTP (RFC 2033). Leaves out, so far: SMTPUTF8, CHUNKING; for good: EXPN (502), VRFY beyond 252, source
 //! routes (read and forgotten), bare line ends and NULs (refused: smuggling).
 //!
 //! [`Session`] turns lines into [`Command`]s. What the grammar alone can answer comes as [`Command::Decided`], which the
@@ -14,6 +15,7 @@
 
 pub mod client;
 mod command;
+pub mod dsn;
 mod limits;
 mod parameters;
 mod path;

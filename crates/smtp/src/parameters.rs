@@ -61,26 +61,6 @@ fn refuse(word: &[u8]) -> Reply {
     Reply::new(555, Status(5, 5, 4), format!("Unsupported option: {}", shown(word, REPEATED)))
 }
 
-/// xtext (RFC 3461 §4): `+` and two upper case hexadecimal digits stand for an octet. `None` if it is not xtext.
-pub(crate) fn xtext(value: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    };
-    let mut bytes = value.bytes();
-    let mut text = Vec::with_capacity(value.len());
-    while let Some(byte) = bytes.next() {
-        text.push(match byte {
-            b'+' => (digit(bytes.next()?)? << 4) | digit(bytes.next()?)?,
-            b'=' => return None,
-            b'!'..=b'~' => byte,
-            _ => return None,
-        });
-    }
-    Some(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,13 +82,5 @@ mod tests {
         assert_eq!(read(b" SIZE=1 size=2").expect_err("twice").code(), 501);
         let many: String = (0..=MOST).map(|n| format!(" X{n}")).collect();
         assert_eq!(read(many.as_bytes()).expect_err("many").code(), 501);
-    }
-
-    #[test]
-    fn xtext_is_strict() {
-        assert_eq!(xtext("a+2Bb+0A").as_deref(), Some(&b"a+b\n"[..]));
-        for bad in ["+", "+2", "+2b", "+ZZ", "a=b", "a b", "\u{e9}"] {
-            assert_eq!(xtext(bad), None, "{bad}");
-        }
     }
 }

@@ -31,6 +31,10 @@ pub struct Settings {
     pub strict_envelopes: bool,
     /// VRFY is answered 502 and not listed (`disable_vrfy_command`).
     pub vrfy_disabled: bool,
+    /// Keywords that EHLO does not list, upper case (`smtpd_discard_ehlo_keywords`).
+    pub discarded: Vec<String>,
+    /// RET, ENVID, NOTIFY and ORCPT are refused (DSN is among them).
+    pub dsn_disabled: bool,
     /// A client that sends on where it must wait for our answer (after EHLO, DATA, AUTH; RFC 2920 §3.1) is sent
     /// away (`smtpd_forbid_unauth_pipelining`): it is no mail client. After STARTTLS it always is.
     pub forbid_early_talk: bool,
@@ -52,6 +56,8 @@ impl Settings {
             hello_required: false,
             strict_envelopes: false,
             vrfy_disabled: false,
+            discarded: Vec::new(),
+            dsn_disabled: false,
             forbid_early_talk: true,
             limits: Limits::default(),
         }

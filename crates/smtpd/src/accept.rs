@@ -9,7 +9,8 @@ use mail::{ReversePath, Status};
 use mda::status::{Verdict, of_error};
 use mda::{Delivery, Message, Plan};
 use queue::QueueId;
-use queue::message::FLAG_8BIT;
+use queue::message::{FLAG_8BIT, FLAG_RETURN_FULL, FLAG_RETURN_HEADERS};
+use smtp::dsn::Return;
 use smtp::{BodyType, Reply};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -84,10 +85,19 @@ fn message(visit: &Visit, transaction: &Transaction, sender: ReversePath, receiv
         header: received.header,
         structure: Some(Arc::new(received.structure)),
         arrived: millis(transaction.begun),
-        flags: if transaction.body == BodyType::EightBitMime { FLAG_8BIT } else { 0 },
-        envid: None,
+        flags: flags(transaction),
+        envid: transaction.envid.clone(),
         account: visit.identity().map(|identity| identity.account),
         origin: Some(visit.peer().to_string()),
+    }
+}
+
+fn flags(transaction: &Transaction) -> i64 {
+    let body = if transaction.body == BodyType::EightBitMime { FLAG_8BIT } else { 0 };
+    body | match transaction.ret {
+        Some(Return::Headers) => FLAG_RETURN_HEADERS,
+        Some(Return::Full) => FLAG_RETURN_FULL,
+        None => 0,
     }
 }
 

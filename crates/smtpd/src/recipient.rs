@@ -12,8 +12,9 @@ use mda::{Delivery, Destination, Expanded};
 use crate::access::{Checks, Effects, Stage};
 use crate::anvil::Event as Counted;
 use crate::transaction::{Noted, Transaction};
+use queue::Notify;
 use route::Class;
-use smtp::Reply;
+use smtp::{Rcpt, Reply};
 
 /// Places one message may go to in all; each costs a row in one commit. More recipients are told to come again.
 pub const PLACES: usize = 10_000;
@@ -26,9 +27,9 @@ pub struct Recipient {
 }
 
 /// Judges a further recipient of a transaction; `noted` gets what restrictions only warn of.
-pub(crate) async fn judge(visit: &Visit, transaction: &Transaction, to: &ForwardPath, noted: &mut Noted) -> Result<(Recipient, Effects), Reply> {
+pub(crate) async fn judge(visit: &Visit, transaction: &Transaction, rcpt: &Rcpt, noted: &mut Noted) -> Result<(Recipient, Effects), Reply> {
     let service = visit.service();
-    let address = match to {
+    let address = match &rcpt.to {
         ForwardPath::Postmaster => Address::new("postmaster", &service.settings.smtp.host).map_err(|_| UNKNOWN_NOW)?,
         ForwardPath::Address(address) => address.clone(),
     };
@@ -40,12 +41,13 @@ pub(crate) async fn judge(visit: &Visit, transaction: &Transaction, to: &Forward
         return Err(Reply::new(450, Status(4, 7, 1), format!("Error: too many recipients from {}", visit.peer().address)));
     }
     let class = service.router().class(&address).await.map_err(failed)?;
-    let effects = match to {
+    let effects = match &rcpt.to {
         // RFC 5321 §4.5.1: taken from everybody
         ForwardPath::Postmaster => Effects::default(),
         ForwardPath::Address(_) => may_send(visit, transaction, class, &address, noted).await?,
     };
-    let asked = mda::Recipient::new(address.clone());
+    let notify = rcpt.notify.map(wish).unwrap_or_default();
+    let asked = mda::Recipient { orcpt: rcpt.orcpt.clone(), notify, ..mda::Recipient::new(address.clone()) };
     if effects.discard {
         return Ok((Recipient { address, deliveries: Vec::new() }, effects));
     }
@@ -58,6 +60,12 @@ pub(crate) async fn judge(visit: &Visit, transaction: &Transaction, to: &Forward
         return Err(full.reply(&address));
     }
     Ok((Recipient { address, deliveries }, effects))
+}
+
+/// NOTIFY as the queue has it.
+fn wish(notify: smtp::dsn::Notify) -> Notify {
+    let of = |asked: bool, bit: Notify| if asked { bit.0 } else { 0 };
+    Notify(of(notify.success, Notify::SUCCESS) | of(notify.failure, Notify::FAILURE) | of(notify.delay, Notify::DELAY))
 }
 
 /// Why a message finds no room.

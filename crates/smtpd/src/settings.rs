@@ -115,14 +115,18 @@ impl Settings {
 
 fn language(config: &Config, implicit_tls: bool, tls: bool) -> smtp::Settings {
     let level = config.text("smtpd_tls_security_level");
+    let discarded: Vec<String> = config.list("smtpd_discard_ehlo_keywords").iter().map(|word| word.to_ascii_uppercase()).collect();
+    let is_discarded = |keyword: &str| discarded.iter().any(|word| word == keyword);
     let number = |name| u32::try_from(config.int(name)).unwrap_or(u32::MAX);
     smtp::Settings {
         origin: config.text("myorigin").to_owned(),
-        starttls: tls && !implicit_tls && level != "none",
+        starttls: tls && !implicit_tls && level != "none" && !is_discarded("STARTTLS"),
+        dsn_disabled: is_discarded("DSN"),
         tls_required: level == "encrypt",
         hello_required: config.bool("smtpd_helo_required"),
         strict_envelopes: config.bool("strict_rfc821_envelopes"),
         vrfy_disabled: config.bool("disable_vrfy_command"),
+        discarded,
         limits: smtp::Limits {
             command: config.count("line_length_limit"),
             message: config.limit("message_size_limit"),

@@ -16,7 +16,8 @@ use mail::trace::{From, Protocol, ProtocolKind, Tls};
 use mail::{Date, ForwardPath, ReversePath, Status};
 use queue::QueueId;
 use net::Gone;
-use smtp::{BodyType, Client, Command, Greeting, Mail, Reply};
+use smtp::dsn::Return;
+use smtp::{BodyType, Client, Command, Greeting, Mail, Rcpt, Reply};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What is known of a message before its body.
@@ -27,6 +28,9 @@ pub struct Transaction {
     pub body: BodyType,
     /// What the client says it will send.
     pub size: Option<u64>,
+    /// What a bounce is to bring back, and the sender's name for the message (RFC 3461).
+    pub ret: Option<Return>,
+    pub envid: Option<String>,
     pub recipients: Vec<Recipient>,
     pub begun: SystemTime,
     /// What restrictions want to be done with it.
@@ -42,7 +46,7 @@ type Outside = Option<Event<Command>>;
 pub(crate) async fn transaction(visit: &mut Visit, client: Client, mail: Mail) -> Result<Outside, Gone> {
     let begun = SystemTime::now();
     let (id, recipients) = (QueueId::generate(begun), Vec::new());
-    let mut transaction = Transaction { id, client, from: mail.from, body: mail.body, size: mail.size, recipients, begun, effects: Effects::default() };
+    let mut transaction = Transaction { id, client, from: mail.from, body: mail.body, size: mail.size, ret: mail.ret, envid: mail.envid, recipients, begun, effects: Effects::default() };
     let judged = match sender::judge(visit, &transaction.from).await {
         Ok(()) => transaction.begin(visit).await,
         refused => refused,
@@ -54,7 +58,7 @@ pub(crate) async fn transaction(visit: &mut Visit, client: Client, mail: Mail) -
     visit.say(Answer::Done(Reply::SENDER_OK)).await?;
     loop {
         match visit.next().await {
-            Some(Event::Command(Command::Rcpt(rcpt))) => transaction.recipient(visit, rcpt.to).await?,
+            Some(Event::Command(Command::Rcpt(rcpt))) => transaction.recipient(visit, rcpt).await?,
             Some(Event::Command(Command::Data)) => {
                 if let Err(reply) = transaction.checked(visit, Stage::Data).await {
                     transaction.refuse(visit, "DATA", None, reply).await?;
@@ -110,10 +114,10 @@ impl Transaction {
         }
     }
 
-    async fn recipient(&mut self, visit: &mut Visit, to: ForwardPath) -> Result<(), Gone> {
+    async fn recipient(&mut self, visit: &mut Visit, rcpt: Rcpt) -> Result<(), Gone> {
         let mut noted = Noted::new();
-        let judged = recipient::judge(visit, self, &to, &mut noted).await;
-        self.note(visit, "RCPT", Some(&to), noted);
+        let judged = recipient::judge(visit, self, &rcpt, &mut noted).await;
+        self.note(visit, "RCPT", Some(&rcpt.to), noted);
         match judged {
             Ok((recipient, effects)) => {
                 self.take(effects);
@@ -123,7 +127,7 @@ impl Transaction {
                 self.recipients.push(recipient);
                 visit.say(Answer::Done(Reply::RECIPIENT_OK)).await
             }
-            Err(reply) => self.refuse(visit, "RCPT", Some(&to), reply).await,
+            Err(reply) => self.refuse(visit, "RCPT", Some(&rcpt.to), reply).await,
         }
     }
 

@@ -548,7 +548,6 @@ const PARAMETERS: &[Parameter] = &[
     restricts("smtpd_command_filter", "", &[]),
     no("smtpd_delay_open_until_valid_rcpt", "yes", ""),
     no("smtpd_discard_ehlo_keyword_address_maps", "", ""),
-    no("smtpd_discard_ehlo_keywords", "", ""),
     no("smtpd_dns_reply_filter", "", ""),
     restricts("smtpd_enforce_tls", "no", &["no"]),
     restricts("smtpd_etrn_restrictions", "", &["permit", "permit_mynetworks"]),

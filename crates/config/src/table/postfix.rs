@@ -119,6 +119,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     p("smtpd_client_restrictions", Kind::Restrictions, "", "Which clients of the smtp service may send."),
     p("smtpd_data_restrictions", Kind::Restrictions, "", "Whether the smtp service lets DATA begin."),
     p("smtpd_delay_reject", Kind::Bool, "yes", "Clients, HELO and senders are refused at RCPT; no: at MAIL."),
+    p("smtpd_discard_ehlo_keywords", Kind::List, "", "What EHLO does not offer: dsn, starttls, pipelining …; in any case."),
     p("smtpd_end_of_data_restrictions", Kind::Restrictions, "", "Whether the smtp service takes a message that came whole."),
     p("smtpd_error_sleep_time", Kind::Time('s'), "1s", "Pause before the answer to a client that made many errors."),
     p("smtpd_hard_error_limit", Kind::Int(1, i32::MAX as i64), "${stress?{1}:{20}}", "Errors after which a client is hung up on."),

@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use mail::{Address, Date, Status, trace};
-use queue::{Entry, Message, QueueId};
+use queue::{Arrived, Entry, Message, QueueId, State};
+use smtp::dsn;
 
 use super::{Kind, Settings, taken_apart};
 
@@ -12,6 +13,9 @@ use super::{Kind, Settings, taken_apart};
 const WIDTH: usize = 79;
 /// How far the lines of one reason stand in, behind the first.
 const INDENT: &str = "    ";
+/// What to do about it.
+const ADVICE: &str = "For further assistance, please send mail to postmaster.\n\n\
+     If you do so, please include this problem report. You can\ndelete your own text from the attached returned message.\n\n";
 
 /// All that a report is made of.
 pub(super) struct Notice<'a> {
@@ -46,6 +50,7 @@ impl Notice<'_> {
         let (what, kind) = match (self.headers_only, self.kind) {
             (true, Kind::Late) => ("Delayed Message Headers", "text/rfc822-headers"),
             (true, Kind::Failed) => ("Undelivered Message Headers", "text/rfc822-headers"),
+            (true, Kind::Arrived) => ("Message Headers", "text/rfc822-headers"),
             (false, _) => ("Undelivered Message", "message/rfc822"),
         };
         part(&mut text, &boundary, what, kind, Some(encoding));
@@ -68,6 +73,7 @@ impl Notice<'_> {
             (Kind::Failed, false) => "Undelivered Mail Returned to Sender",
             (Kind::Failed, true) => "Postmaster Copy: Undelivered Mail",
             (Kind::Late, _) => "Delayed Mail (still being retried)",
+            (Kind::Arrived, _) => "Successful Mail Delivery Report",
         };
         let auto = if self.double { "auto-generated" } else { "auto-replied" };
         format!(
@@ -84,12 +90,14 @@ impl Notice<'_> {
         text.push_str(&match self.kind {
             Kind::Failed => "I'm sorry to have to inform you that your message could not\nbe delivered to one or more recipients. It's attached below.\n\n".to_owned(),
             Kind::Late => self.warning(),
+            Kind::Arrived => "Your message was successfully delivered to the destination(s)\nlisted below. If the message was delivered to mailbox you will\n\
+                 receive no further notifications. Otherwise you may still receive\nnotifications of mail delivery errors from other systems.\n\n"
+                .to_owned(),
         });
-        text.push_str(
-            "For further assistance, please send mail to postmaster.\n\n\
-             If you do so, please include this problem report. You can\ndelete your own text from the attached returned message.\n\n\
-             \x20                  The mail system\n",
-        );
+        if self.kind != Kind::Arrived {
+            text.push_str(ADVICE);
+        }
+        text.push_str("                   The mail system\n");
         for entry in self.recipients {
             let expanded = if entry.original.eq_ignore_ascii_case(&entry.address) { String::new() } else { format!(" (expanded from <{}>)", plain(&entry.original)) };
             text.push('\n');
@@ -114,7 +122,7 @@ impl Notice<'_> {
         let name = plain(software).replace(' ', "-");
         let mut text = format!("Reporting-MTA: dns; {hostname}\n");
         if let Some(envid) = &self.message.envid {
-            let _ = writeln!(text, "Original-Envelope-Id: {}", plain(envid)); // writing to a String does not fail
+            let _ = writeln!(text, "Original-Envelope-Id: {}", plain(&dsn::decoded(envid))); // writing to a String does not fail
         }
         let _ = write!(
             text,
@@ -129,10 +137,14 @@ impl Notice<'_> {
     }
 
     fn recipient_status(&self, text: &mut String, entry: &Entry) {
-        let original = entry.orcpt.as_deref().map_or_else(|| format!("rfc822;{}", plain(&entry.original)), plain);
-        let (action, usual) = match self.kind {
-            Kind::Failed => ("failed", Status(5, 0, 0)),
-            Kind::Late => ("delayed", Status(4, 0, 0)),
+        let original = entry.orcpt.as_deref().and_then(|orcpt| orcpt.split_once(';')).map(|(kind, address)| format!("{kind};{}", dsn::decoded(address)));
+        let original = plain(&original.unwrap_or_else(|| format!("rfc822;{}", entry.original)));
+        let (action, usual) = match (self.kind, entry.state) {
+            (Kind::Failed, _) => ("failed", Status(5, 0, 0)),
+            (Kind::Late, _) => ("delayed", Status(4, 0, 0)),
+            (Kind::Arrived, State::Arrived(Arrived::Relayed)) => ("relayed", Status(2, 0, 0)),
+            (Kind::Arrived, State::Arrived(Arrived::Expanded)) => ("expanded", Status(2, 0, 0)),
+            (Kind::Arrived, _) => ("delivered", Status(2, 0, 0)),
         };
         let status = entry.status.unwrap_or(usual);
         let reason = self.reason(entry);
@@ -189,7 +201,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use queue::{Notify, Route, State};
+    use queue::{Notify, Route};
 
     fn entry(address: &str, original: &str, status: Status, reply: &str) -> Entry {
         Entry {
@@ -252,6 +264,16 @@ mod tests {
         let bob = entry("bob@far.test", "bob@far.test", Status(4, 4, 1), "connect to mx.far.test[192.0.2.7]:25: Connection refused");
         let expected = include_str!("../../tests/bounces/late.txt").replace('\n', "\r\n");
         assert_eq!(composed(Kind::Late, true, &[&bob], b"Subject: hello\r\n"), expected);
+    }
+
+    #[test]
+    fn and_so_does_good_news() {
+        let via = "delivery via mx.far.test[192.0.2.7]:25: 250 2.0.0 Ok: queued as 1";
+        let relayed = Entry { state: State::Arrived(Arrived::Relayed), orcpt: Some("rfc822;Bob+2Bx@far.test".into()), ..entry("bob@far.test", "bob@far.test", Status(2, 0, 0), via) };
+        let here = Entry { state: State::Arrived(Arrived::Delivered), ..entry("alice@example.test", "info@example.test", Status(2, 0, 0), "delivered to mailbox") };
+        let list = Entry { state: State::Arrived(Arrived::Expanded), ..entry("all@example.test", "all@example.test", Status(2, 0, 0), "alias expanded") };
+        let expected = include_str!("../../tests/bounces/arrived.txt").replace('\n', "\r\n");
+        assert_eq!(composed(Kind::Arrived, true, &[&relayed, &here, &list], b"Subject: hello\r\n"), expected);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Reports to senders: what failed for good, what is late. Start at [`report`].
+//! Reports to senders: what failed for good, what is late, and what arrived if they asked (RFC 3461). Start at [`report`].
 //!
 //! A report is mail like any other, with the null sender, through the same [`Plan`]: the report and the end of what it tells of are one
 //! transaction, so a sender is told once, whatever crashes. It waits until none of the message's recipients is about to be tried.
 //!
-//! | the message's sender      | of a failure is told                              | of a delay |
+//! | the message's sender      | of a failure is told                              | of a delay, or success |
 //! |---------------------------|---------------------------------------------------|------------|
-//! | somebody                  | that sender, unless NOTIFY says no (RFC 3461)     | that sender, once, after `delay_warning_time` |
+//! | somebody                  | that sender, unless NOTIFY says no                | that sender: once, after `delay_warning_time`; if NOTIFY says so |
 //! | nobody (it was a bounce)  | `2bounce_notice_recipient`, if `notify_classes` has 2bounce; else nobody | nobody |
 //! | `double_bounce_sender`    | nobody                                            | nobody     |
 
@@ -102,7 +102,7 @@ pub(crate) async fn report<R: Routes>(store: &Store, routes: &R, settings: &crat
     let bouncer = Bouncer { store, routes, settings, now };
     loop {
         let ids = queue::to_report(store.db(), now, ROUND).await?;
-        if bouncer.each(&ids, Kind::Failed).await? == 0 {
+        if bouncer.each(&ids, Kind::Failed).await? + bouncer.each(&ids, Kind::Arrived).await? == 0 {
             break;
         }
     }
@@ -115,6 +115,7 @@ pub(crate) async fn report<R: Routes>(store: &Store, routes: &R, settings: &crat
 pub(crate) enum Kind {
     Failed,
     Late,
+    Arrived,
 }
 
 /// To whom, and as whom.
@@ -159,16 +160,24 @@ impl<R: Routes> Bouncer<'_, R> {
         let of_kind = |entry: &&Entry| match kind {
             Kind::Failed => entry.state == State::Failed,
             Kind::Late => entry.state == State::Pending && entry.attempts > 0,
+            Kind::Arrived => matches!(entry.state, State::Arrived(_)),
         };
         let all: Vec<&Entry> = message.recipients.iter().filter(of_kind).take(RECIPIENTS).collect();
         let report = match kind {
-            Kind::Failed => Report { id, failed: all.iter().map(|entry| entry.n).collect(), warned: false },
-            Kind::Late => Report { id, failed: Vec::new(), warned: true },
+            Kind::Failed | Kind::Arrived => Report { id, ended: all.iter().map(|entry| entry.n).collect(), warned: false },
+            Kind::Late => Report { id, ended: Vec::new(), warned: true },
         };
+        if kind != Kind::Late && all.is_empty() {
+            return Ok(());
+        }
         let envelope = self.envelope(&message, kind);
         // a postmaster is told of everything; others as they asked
-        let wish = if kind == Kind::Failed { Notify::FAILURE } else { Notify::DELAY };
-        let asked = |entry: &&Entry| envelope.as_ref().is_some_and(|envelope| envelope.double || entry.notify.0 & wish.0 != 0);
+        let wish = match kind {
+            Kind::Failed => Notify::FAILURE,
+            Kind::Late => Notify::DELAY,
+            Kind::Arrived => Notify::SUCCESS,
+        };
+        let asked = |entry: &&Entry| envelope.as_ref().is_some_and(|envelope| envelope.double || entry.notify.has(wish));
         let told: Vec<&Entry> = all.into_iter().filter(asked).collect();
         let settled = match envelope {
             Some(envelope) if !told.is_empty() => self.send(&message, kind, envelope, &told, report).await?,
@@ -217,7 +226,7 @@ impl<R: Routes> Bouncer<'_, R> {
     async fn send(&self, message: &Message, kind: Kind, envelope: Envelope, told: &[&Entry], report: Report) -> Result<queue::Settled, mda::Error> {
         let id = QueueId::generate(SystemTime::now());
         let Envelope { from, to, double } = envelope;
-        let headers_only = kind == Kind::Late || message.size > self.settings.bounce.whole || message.flags & FLAG_RETURN_HEADERS != 0;
+        let headers_only = kind != Kind::Failed || message.size > self.settings.bounce.whole || message.flags & FLAG_RETURN_HEADERS != 0;
         let original = self.original(message, headers_only).await?;
         let notice = Notice { settings: &self.settings.bounce, kind, double, id, to: &to, message, recipients: told, original: &original, headers_only, now: self.now };
         let (text, message_id) = notice.compose();
@@ -227,6 +236,7 @@ impl<R: Routes> Bouncer<'_, R> {
             (Kind::Failed, false) => "sender non-delivery notification",
             (Kind::Failed, true) => "postmaster non-delivery notification",
             (Kind::Late, _) => "sender delay notification",
+            (Kind::Arrived, _) => "sender delivery status notification",
         };
         tracing::info!(target: "postfix/cleanup", "{id}: message-id={message_id}");
         tracing::info!(target: "postfix/bounce", "{}: {what}: {id}", message.id);
@@ -288,6 +298,10 @@ impl<R: Routes> Bouncer<'_, R> {
 
 /// The words of a reply that a reason was made of: who said it, and what.
 pub(crate) fn taken_apart(reason: &str) -> Option<(&str, &str)> {
+    if let Some(via) = reason.strip_prefix("delivery via ") {
+        let (relay, reply) = via.split_once(": ")?;
+        return Some((relay.split_once('[')?.0, reply));
+    }
     let (host, rest) = reason.strip_prefix("host ")?.split_once("] said: ")?;
     let (name, _) = host.split_once('[')?;
     let (reply, _) = rest.rsplit_once(" (in reply to ")?;

@@ -3,9 +3,10 @@
 use dialogue::Answer;
 use mail::{Address, Status};
 use mda::status::Verdict;
-use queue::message::{FLAG_8BIT, FLAG_RETURN_HEADERS};
+use queue::message::{FLAG_8BIT, FLAG_RETURN_FULL, FLAG_RETURN_HEADERS};
 use queue::{BodyError, Entry, Message, Notify};
-use smtp::client::{MailRequest, RcptRequest, Reply, Request, Return};
+use smtp::client::{MailRequest, RcptRequest, Reply, Request};
+use smtp::dsn::{self, Return};
 
 use super::{LOST, MAIL, Over, Visit, host_said, softened};
 use crate::work::{Fate, Relay, Told, Work};
@@ -69,14 +70,18 @@ impl Visit<'_> {
         mail.eight_bit = self.offers.eight_bit && message.flags & FLAG_8BIT != 0;
         if self.offers.dsn {
             mail.envid = message.envid.clone();
-            let asked = message.flags & FLAG_RETURN_HEADERS != 0;
-            mail.ret = asked.then_some(Return::Headers);
+            mail.ret = match message.flags {
+                flags if flags & FLAG_RETURN_HEADERS != 0 => Some(Return::Headers),
+                flags if flags & FLAG_RETURN_FULL != 0 => Some(Return::Full),
+                _ => None,
+            };
         }
         let rcpt = |(entry, to): (&Entry, &Address)| {
             let mut rcpt = RcptRequest::new(to.clone());
             if self.offers.dsn {
                 rcpt.notify = (entry.notify != Notify::default()).then(|| notify(entry.notify));
-                rcpt.orcpt = entry.orcpt.clone();
+                // RFC 3461 §5.2.1: as it came, else the address that its sender wrote
+                rcpt.orcpt = entry.orcpt.clone().or_else(|| dsn::orcpt(&entry.original));
             }
             Request::Rcpt(rcpt)
         };
@@ -143,10 +148,11 @@ impl Visit<'_> {
     /// A reply that counts for all who are left and were accepted: those with a reason of their own keep it.
     async fn verdict(&mut self, work: &mut Work, reply: &Reply, command: &str) {
         let peer = self.peer.clone();
+        let reports = self.offers.dsn;
         let own: Vec<bool> = work.why.iter().map(Option::is_some).collect();
         let decided = work.decide(|n, _| match own.get(n) {
             Some(true) => Told::Nothing,
-            _ if reply.is_positive() => Told::Fate(Fate::Sent(reply.status_or_class(), reply.to_string())),
+            _ if reply.is_positive() => Told::Fate(Fate::Sent { status: reply.status_or_class(), text: reply.to_string(), reports }),
             _ => by(reply, &peer, command),
         });
         self.settle(work, decided).await;
@@ -222,8 +228,6 @@ fn by(reply: &Reply, peer: &str, command: &str) -> Told {
     }
 }
 
-fn notify(notify: Notify) -> String {
-    let words = [(Notify::SUCCESS, "SUCCESS"), (Notify::FAILURE, "FAILURE"), (Notify::DELAY, "DELAY")];
-    let asked: Vec<&str> = words.iter().filter(|(bit, _)| notify.0 & bit.0 != 0).map(|(_, word)| *word).collect();
-    if asked.is_empty() { "NEVER".into() } else { asked.join(",") }
+fn notify(notify: Notify) -> dsn::Notify {
+    dsn::Notify { success: notify.has(Notify::SUCCESS), failure: notify.has(Notify::FAILURE), delay: notify.has(Notify::DELAY) }
 }

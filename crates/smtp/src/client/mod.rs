@@ -16,5 +16,5 @@ mod tests;
 
 pub use capabilities::Capabilities;
 pub use reply::{LINES, Reply, TEXT, Unreadable};
-pub use request::{MailRequest, RcptRequest, Request, Return};
+pub use request::{MailRequest, RcptRequest, Request};
 pub use session::{Said, Session, Timeouts};

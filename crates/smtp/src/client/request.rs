@@ -1,5 +1,6 @@
 //! Commands as we send them — RFC 5321 §4.1.1. What can be said here is well formed: no octet of a message or a peer becomes a command.
 
+use crate::dsn::{Notify, Return};
 use crate::reply::shown;
 use bytes::{BufMut, BytesMut};
 use mail::{Address, ReversePath};
@@ -29,13 +30,6 @@ pub enum Request {
     Quit,
 }
 
-/// What a bounce is to bring back (RFC 3461 §4.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Return {
-    Full,
-    Headers,
-}
-
 /// MAIL. A parameter may be set only where the server offers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailRequest {
@@ -60,8 +54,8 @@ impl MailRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RcptRequest {
     pub to: Address,
-    /// NOTIFY as it stands there: `SUCCESS,FAILURE` (RFC 3461 §4.1).
-    pub notify: Option<String>,
+    /// NOTIFY (RFC 3461 §4.1).
+    pub notify: Option<Notify>,
     /// ORCPT as it stands there: `rfc822;xtext`.
     pub orcpt: Option<String>,
 }
@@ -136,7 +130,9 @@ impl MailRequest {
 impl RcptRequest {
     fn line(&self) -> String {
         let mut line = format!("RCPT TO:<{}>", self.to);
-        parameter(&mut line, "NOTIFY", self.notify.as_deref());
+        if let Some(notify) = self.notify {
+            let _ = write!(line, " NOTIFY={notify}"); // writing to a String does not fail
+        }
         parameter(&mut line, "ORCPT", self.orcpt.as_deref());
         line
     }

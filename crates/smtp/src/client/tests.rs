@@ -1,6 +1,7 @@
 //! The client's end as a server and the handler see it.
 
 use super::*;
+use crate::dsn::{Notify, Return};
 use bytes::{Bytes, BytesMut};
 use dialogue::{Answer, Dialogue, Ended, Event, Wants};
 use mail::{Address, ReversePath, Status};
@@ -190,7 +191,7 @@ fn parameters_are_written_where_they_are_set() {
     mail.ret = Some(Return::Headers);
     mail.envid = Some("a+2Bb".into());
     let mut rcpt = RcptRequest::new(address("\"a b\"@y.test"));
-    rcpt.notify = Some("SUCCESS,FAILURE".into());
+    rcpt.notify = Some(Notify { success: true, failure: true, delay: false });
     rcpt.orcpt = Some("rfc822;a+20b@y.test".into());
     let mut bench = Bench::new();
     bench.hears("220 x\r\n");

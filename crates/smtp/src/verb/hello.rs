@@ -82,8 +82,11 @@ pub(crate) fn welcome(client: &Client, settings: &Settings, secured: bool) -> Re
         return Reply::plain(250, text);
     }
     let mut tell = |line: &str| {
-        text.push('\n');
-        text.push_str(line);
+        let keyword = line.split(' ').next().unwrap_or(line);
+        if !settings.discarded.iter().any(|discarded| discarded == keyword) {
+            text.push('\n');
+            text.push_str(line);
+        }
     };
     tell("PIPELINING");
     match settings.limits.message {
@@ -101,6 +104,7 @@ pub(crate) fn welcome(client: &Client, settings: &Settings, secured: bool) -> Re
     }
     tell("ENHANCEDSTATUSCODES");
     tell("8BITMIME");
+    tell("DSN");
     Reply::plain(250, text)
 }
 
@@ -142,15 +146,17 @@ mod tests {
         settings.starttls = true;
         settings.mechanisms = vec!["PLAIN".into(), "LOGIN".into()];
         let client = Client { greeting: Greeting::Ehlo, name: "c".into() };
-        let clear = "mx.test\nPIPELINING\nSIZE 10240000\nVRFY\nSTARTTLS\nENHANCEDSTATUSCODES\n8BITMIME";
+        let clear = "mx.test\nPIPELINING\nSIZE 10240000\nVRFY\nSTARTTLS\nENHANCEDSTATUSCODES\n8BITMIME\nDSN";
         assert_eq!(welcome(&client, &settings, false).text(), clear);
-        let secured = "mx.test\nPIPELINING\nSIZE 10240000\nVRFY\nAUTH PLAIN LOGIN\nENHANCEDSTATUSCODES\n8BITMIME";
+        let secured = "mx.test\nPIPELINING\nSIZE 10240000\nVRFY\nAUTH PLAIN LOGIN\nENHANCEDSTATUSCODES\n8BITMIME\nDSN";
         assert_eq!(welcome(&client, &settings, true).text(), secured);
         assert_eq!(welcome(&client, &settings, true).offering(&["PLAIN"]).text(), secured.replace("PLAIN LOGIN", "PLAIN"));
         assert_eq!(welcome(&client, &settings, true).offering(&[]).text(), secured.replace("AUTH PLAIN LOGIN\n", ""));
         assert_eq!(welcome(&client, &settings, false).offering(&["PLAIN"]).text(), clear, "what is not offered at all");
         settings.auth_in_clear = true;
         assert!(welcome(&client, &settings, false).text().contains("\nAUTH PLAIN LOGIN\n"));
+        settings.discarded = vec!["DSN".into(), "SIZE".into()];
+        assert_eq!(welcome(&client, &settings, false).text(), "mx.test\nPIPELINING\nVRFY\nSTARTTLS\nAUTH PLAIN LOGIN\nENHANCEDSTATUSCODES\n8BITMIME");
         assert_eq!(welcome(&Client { greeting: Greeting::Helo, ..client }, &settings, true).text(), "mx.test");
     }
 }

@@ -1,11 +1,12 @@
-//! MAIL — RFC 5321 §4.1.1.2; SIZE (RFC 1870), BODY (RFC 6152), AUTH (RFC 4954 §5).
+//! MAIL — RFC 5321 §4.1.1.2; SIZE (RFC 1870), BODY (RFC 6152), AUTH (RFC 4954 §5), RET and ENVID (RFC 3461 §4.3, §4.4).
 //!
 //! ```text
 //! mail = "MAIL FROM:" Reverse-path [SP Mail-parameters]
 //! ```
 
 use super::{Verb, after};
-use crate::parameters::{self, Parameter, xtext};
+use crate::dsn::{self, Return, xtext};
+use crate::parameters::{self, Parameter};
 use crate::{Reply, Settings, path};
 use mail::{ReversePath, Status};
 
@@ -23,6 +24,10 @@ pub struct Mail {
     /// Octets the client says it will send (RFC 1870); not above the limit.
     pub size: Option<u64>,
     pub body: BodyType,
+    /// What a bounce is to bring back.
+    pub ret: Option<Return>,
+    /// The sender's name for the message, as xtext.
+    pub envid: Option<String>,
 }
 
 pub(super) fn parse(argument: &[u8], settings: &Settings) -> Result<Verb, Reply> {
@@ -30,7 +35,7 @@ pub(super) fn parse(argument: &[u8], settings: &Settings) -> Result<Verb, Reply>
     let argument = after(argument, "FROM:").ok_or(SYNTAX)?;
     let split = path::split(argument, settings.strict_envelopes).ok_or(SYNTAX)?;
     let from = path::reverse(split.inner, &settings.origin)?;
-    let mut mail = Mail { from, size: None, body: BodyType::default() };
+    let mut mail = Mail { from, size: None, body: BodyType::default(), ret: None, envid: None };
     for parameter in parameters::read(split.rest)? {
         take(&mut mail, parameter, settings)?;
     }
@@ -48,6 +53,16 @@ fn take(mail: &mut Mail, parameter: Parameter<'_>, settings: &Settings) -> Resul
             mail.body = BodyType::EightBitMime;
             Ok(())
         }
+        ("RET" | "ENVID", Some(_)) if settings.dsn_disabled => Err(Reply::NO_DSN),
+        ("RET", Some(value)) => {
+            mail.ret = Some(Return::parse(value).ok_or(Reply::fixed(501, Status(5, 5, 4), "Bad RET parameter syntax"))?);
+            Ok(())
+        }
+        ("ENVID", Some(value)) if dsn::is_envid(value) => {
+            mail.envid = Some(value.to_owned());
+            Ok(())
+        }
+        ("ENVID", Some(_)) => Err(Reply::fixed(501, Status(5, 5, 4), "Bad ENVID parameter syntax")),
         // Who wrote it by the client's word; read for its syntax and, as §5 lets us, not believed.
         ("AUTH", Some(value)) if !settings.mechanisms.is_empty() => match xtext(value) {
             Some(_) => Ok(()),
@@ -80,11 +95,13 @@ mod tests {
             Verb::Mail(mail) => mail,
             other => panic!("{other:?}"),
         };
-        let null = Mail { from: ReversePath::Null, size: None, body: BodyType::SevenBit };
+        let null = Mail { from: ReversePath::Null, size: None, body: BodyType::SevenBit, ret: None, envid: None };
         assert_eq!(mail("MAIL FROM:<>"), null);
         assert_eq!(mail("mail from: <> body=7bit"), null);
         let full = mail("MAIL FROM:<a@b.test> SIZE=1000 BODY=8BITMIME");
         assert_eq!((full.from.to_string().as_str(), full.size, full.body), ("a@b.test", Some(1_000), BodyType::EightBitMime));
+        let dsn = mail("MAIL FROM:<a@b.test> RET=hdrs ENVID=QQ+2B1");
+        assert_eq!((dsn.ret, dsn.envid.as_deref()), (Some(Return::Headers), Some("QQ+2B1")));
     }
 
     #[test]
@@ -104,7 +121,9 @@ mod tests {
             ("MAIL FROM:<> SIZE", "555 5.5.4 Unsupported option: SIZE"),
             ("MAIL FROM:<> BODY=BINARYMIME", "555 5.5.4 Unsupported option: BODY"),
             ("MAIL FROM:<> SMTPUTF8", "555 5.5.4 Unsupported option: SMTPUTF8"),
-            ("MAIL FROM:<> RET=HDRS", "555 5.5.4 Unsupported option: RET"),
+            ("MAIL FROM:<> RET=ALL", "501 5.5.4 Bad RET parameter syntax"),
+            ("MAIL FROM:<> RET", "555 5.5.4 Unsupported option: RET"),
+            ("MAIL FROM:<> ENVID=a+0Ab", "501 5.5.4 Bad ENVID parameter syntax"),
             ("MAIL FROM:<> AUTH=<>", "555 5.5.4 Unsupported option: AUTH"),
         ] {
             assert_eq!(refused(line), reply, "{line}");
@@ -117,6 +136,12 @@ mod tests {
         assert!(parse(b"FROM:<> AUTH=<>", &settings).is_ok());
         assert!(parse(b"FROM:<> AUTH=e+3Dmc2@b.test", &settings).is_ok());
         assert_eq!(parse(b"FROM:<> AUTH=e+3dmc2", &settings).expect_err("lower case").code(), 501);
+    }
+
+    #[test]
+    fn reports_may_be_switched_off() {
+        let settings = Settings { dsn_disabled: true, ..Settings::new("mx.test") };
+        assert_eq!(parse(b"FROM:<> RET=HDRS", &settings).expect_err("off"), Reply::NO_DSN);
     }
 
     #[test]
