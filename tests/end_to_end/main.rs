@@ -10,6 +10,7 @@ mod demo;
 mod full_disk;
 mod limits;
 mod outbound;
+mod peers;
 mod processes;
 mod queue_tools;
 mod restrictions;

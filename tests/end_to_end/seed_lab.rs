@@ -1,16 +1,15 @@
 //! A course of Postfix as it is typed, on two hosts: `docs/seed-lab.md` is run, line by line, in the hosts of `tests/lab`.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use house_tests::client::{installed, run_command_with};
-use house_tests::until::{SOON, within};
-use house_tests::{program, skip};
+use house_tests::lab::Lab;
+use house_tests::until::SOON;
 
 /// What tells that a command is to be given again until it says what it should.
 const SOON_TOLD: [&str; 2] = ["# in a moment", "# 稍候"];
+/// Between two looks: a command on a host is some processes.
+const AGAIN: Duration = Duration::from_millis(200);
 /// The first words of a prompt.
 const PROMPTS: [&str; 2] = ["mail# ", "training# "];
 
@@ -29,15 +28,9 @@ struct Step {
 #[test]
 fn the_lab_works_as_it_is_typed() {
     let name = "the_lab_works_as_it_is_typed";
-    if !house_tests::is_root() {
-        return skip(name, "needs root, for hosts in network namespaces");
-    }
-    if !installed(name, &["ip", "unshare", "nsenter", "ss", "pkill", "s-nail", "bsd-mailx", "curl"]) {
-        return;
-    }
-    let Some(lab) = Lab::up(name) else { return };
+    let Some(lab) = Lab::up(name, env!("CARGO_BIN_EXE_lab-dns"), &["s-nail", "bsd-mailx", "curl"]) else { return };
     for step in steps(&document("seed-lab.md")) {
-        lab.follow(&step);
+        follow(&lab, &step);
     }
 }
 
@@ -86,71 +79,21 @@ fn answers_are_matched_with_what_is_left_out() {
     assert!(matched(&["…ab"], "abcab") && matched(&["ab…"], "abc") && !matched(&["a…b…"], "ac"));
 }
 
-/// The hosts, while it lives.
-struct Lab {
-    child: Child,
-    directory: tempfile::TempDir,
-}
-
-impl Lab {
-    /// `None`: this machine lets nobody make namespaces, and `test` is skipped by name.
-    fn up(test: &str) -> Option<Lab> {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mut command = script();
-        command.arg("up").arg(directory.path()).arg("600");
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("tests/lab");
-        let said = BufReader::new(child.stdout.take().expect("a pipe")).lines().next();
-        if said.is_some_and(|line| line.is_ok_and(|line| line.starts_with("ready"))) {
-            return Some(Lab { child, directory });
+/// Gives a command until it says what is wanted, or once.
+#[track_caller]
+fn follow(lab: &Lab, step: &Step) {
+    let begun = Instant::now();
+    loop {
+        let said = lab.on(step.host, &step.command, &step.typed);
+        let lines: Vec<&str> = said.lines().collect();
+        if answers(&step.answer, &lines) {
+            return;
         }
-        let ended = child.wait_with_output().expect("tests/lab");
-        let why = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
-        assert_eq!(ended.status.code(), Some(77), "{why}");
-        skip(test, &format!("needs root that may make namespaces: {why}"));
-        None
+        let wanted = step.answer.join("\n");
+        let told = format!("docs/seed-lab.md:{}: {}# {}\n--- wanted\n{wanted}\n--- got\n{said}", step.line, step.host, step.command);
+        assert!(step.soon && begun.elapsed() < SOON, "{told}\n--- the logs\n{}{}", lab.log("mail"), lab.log("training"));
+        std::thread::sleep(AGAIN);
     }
-
-    #[track_caller]
-    fn follow(&self, step: &Step) {
-        let begun = Instant::now();
-        loop {
-            let said = self.on(step.host, &step.command, &step.typed);
-            let lines: Vec<&str> = said.lines().collect();
-            if answers(&step.answer, &lines) {
-                return;
-            }
-            let wanted = step.answer.join("\n");
-            let told = format!("docs/seed-lab.md:{}: {}# {}\n--- wanted\n{wanted}\n--- got\n{said}", step.line, step.host, step.command);
-            assert!(step.soon && begun.elapsed() < SOON, "{told}\n--- the logs\n{}{}", self.log("mail"), self.log("training"));
-            std::thread::sleep(std::time::Duration::from_millis(200));
-        }
-    }
-
-    /// What a command says there, on both outputs.
-    fn on(&self, host: &str, command: &str, typed: &str) -> String {
-        let mut script = script();
-        script.arg("on").arg(self.directory.path()).args([host, &format!("exec 2>&1; {command}")]);
-        run_command_with(&mut script, typed).out
-    }
-
-    fn log(&self, host: &str) -> String {
-        self.on(host, "echo; hostname; tail -n 40 /var/log/maillog", "")
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        // It ends with its input; everything that runs in it ends with it.
-        drop(self.child.stdin.take());
-        let child = &mut self.child;
-        within(SOON, "the end of the lab", || child.try_wait().expect("a child"));
-    }
-}
-
-fn script() -> Command {
-    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("lab"));
-    command.env("POSTHOUSE_BIN", program::path()).env("LAB_DNS", env!("CARGO_BIN_EXE_lab-dns"));
-    command
 }
 
 fn document(name: &str) -> String {

@@ -9,6 +9,7 @@
 //! * [`smtp`], [`imap`]: the least client of each, blocking, over plain TCP, for loads and counts.
 //! * [`talk`]: a session of any protocol line by line, for what no client would say.
 //! * [`disk`]: a small disk that can be filled; as root.
+//! * [`lab`]: hosts in network namespaces; as root.
 //! * [`engine`]: databases of PostgreSQL.
 //! * [`maildir`]: a Maildir as any program sees it.
 //! * [`until`]: waits for what must come true, with a deadline.
@@ -25,6 +26,7 @@ pub mod disk;
 pub mod dns;
 pub mod engine;
 pub mod imap;
+pub mod lab;
 pub mod maildir;
 pub mod ports;
 pub mod program;
