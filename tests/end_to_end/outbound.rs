@@ -383,3 +383,17 @@ fn where_the_next_host_sends_no_reports_this_one_does() {
     near.stop();
     far.stop();
 }
+
+#[test]
+fn a_server_of_seven_bits_gets_seven() {
+    let hosts = hosts();
+    hosts.far.set("smtpd_discard_ehlo_keywords = 8bitmime");
+    let (near, far) = (Server::serve(&hosts.near, &[]), Server::serve(&hosts.far, &[]));
+    let mut smtp = Smtp::connect(near.address("smtp")).expect("SMTP");
+    let text = "Subject: bits\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\u{fc}\u{df}e\r\n";
+    smtp.send("user@near.test", &["user@far.test"], text).expect("250");
+    let there = &inbox(&far, "user@far.test", 1)[0];
+    assert!(there.contains("Content-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe\r\n") && !there.contains("8bit"), "{there}");
+    near.stop();
+    far.stop();
+}

@@ -16,6 +16,7 @@
 //! Parts within parts are at most [`DEPTH_MAX`] deep, so everything may walk (and drop) the tree by recursion.
 
 mod content;
+mod downgrade;
 mod packed;
 mod scanner;
 
@@ -23,6 +24,7 @@ use std::ops::Range;
 
 use crate::Envelope;
 pub use content::param;
+pub use downgrade::Downgrade;
 pub use packed::BadStructure;
 pub use scanner::Scanner;
 

@@ -56,6 +56,8 @@ pub struct Settings {
     pub randomize: bool,
     /// A host that greets with 5yz is passed over, and at the end mail waits (`smtp_skip_5xx_greeting`).
     pub skip_refusing: bool,
+    /// 8-bit parts are converted for a server without 8BITMIME (`disable_mime_output_conversion = no`).
+    pub convert: bool,
     /// A connection with nothing to send stays open for so long (`smtp_connection_cache_time_limit`).
     pub idle: Duration,
     /// And is used for so long in all (`smtp_connection_reuse_time_limit`).
@@ -92,6 +94,7 @@ impl Default for Settings {
             fallback: Vec::new(),
             randomize: true,
             skip_refusing: true,
+            convert: true,
             idle: seconds(2),
             reuse: seconds(300),
             stop: seconds(30),
@@ -149,6 +152,7 @@ impl Settings {
             fallback: fallback(config),
             randomize: config.bool("smtp_randomize_addresses"),
             skip_refusing: config.bool("smtp_skip_5xx_greeting"),
+            convert: !config.bool("disable_mime_output_conversion"),
             idle: time("smtp_connection_cache_time_limit"),
             reuse: time("smtp_connection_reuse_time_limit"),
             stop: time("stop_timeout"),

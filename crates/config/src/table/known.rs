@@ -141,7 +141,6 @@ const PARAMETERS: &[Parameter] = &[
     no("detect_8bit_encoding_header", "yes", ""),
     no("disable_dns_lookups", "no", ""),
     no("disable_mime_input_processing", "no", ""),
-    no("disable_mime_output_conversion", "no", ""),
     no("disable_verp_bounces", "no", ""),
     no("dns_ncache_ttl_fix_enable", "no", ""),
     no("dnsblog_reply_delay", "0s", ""),

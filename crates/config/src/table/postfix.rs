@@ -30,6 +30,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     p("default_transport", Kind::Text, "smtp", "How mail to other hosts goes: smtp, smtp:HOP, error:TEXT (refused), retry:TEXT (waits)."),
     p("defer_code", Kind::Int(400, 499), "450", "Code of defer."),
     p("delay_warning_time", Kind::Time('h'), "0h", "After this a sender is told once that a message still waits; 0: never."),
+    p("disable_mime_output_conversion", Kind::Bool, "no", "8-bit parts go as they are to a server without 8BITMIME, not as quoted-printable."),
     p("disable_vrfy_command", Kind::Bool, "no", "VRFY is answered 502."),
     p("double_bounce_sender", Kind::Text, "double-bounce", "Local part of the sender of mail that must not be answered."),
     p("header_size_limit", Kind::Size, "102400", "Octets of one header kept."),

@@ -1,6 +1,8 @@
 //! One message over a connection: envelope, body, and what each reply means for whom — RFC 5321 §3.3, §4.2, RFC 2920.
 
+use bytes::Bytes;
 use dialogue::Answer;
+use mail::mime::Downgrade;
 use mail::{Address, Status};
 use mda::status::Verdict;
 use queue::message::{FLAG_8BIT, FLAG_RETURN_FULL, FLAG_RETURN_HEADERS};
@@ -166,8 +168,14 @@ impl Visit<'_> {
             Over(Verdict::Deferred(OURS, "mail system unavailable".into()))
         };
         let mut reader = self.shared.body(message).await.map_err(|error: BodyError| unreadable(&error))?;
+        // RFC 6152 §3: a server that does not offer it gets seven bits
+        let mut downgrade = (!self.offers.eight_bit && self.settings.convert).then(Downgrade::default);
         while let Some(chunk) = reader.chunk().await.map_err(|error| unreadable(&error))? {
+            let chunk = downgrade.as_mut().map_or(chunk.clone(), |downgrade| converted(|out| downgrade.push(&chunk, out)));
             self.say(Answer::Chunk(chunk)).await?;
+        }
+        if let Some(downgrade) = downgrade {
+            self.say(Answer::Chunk(converted(|out| downgrade.finish(out)))).await?;
         }
         self.doing = "sending end of data -- message may be sent more than once";
         match self.ask(Request::End).await {
@@ -226,6 +234,12 @@ fn by(reply: &Reply, peer: &str, command: &str) -> Told {
         true => Told::Fate(Fate::Unsent(Verdict::Failed(status, text))),
         false => Told::Later(Verdict::Deferred(softened(status), text)),
     }
+}
+
+fn converted(convert: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let mut out = Vec::new();
+    convert(&mut out);
+    out.into()
 }
 
 fn notify(notify: Notify) -> dsn::Notify {
