@@ -8,7 +8,6 @@
 //! | [`subject`] [`thread`] [`sorting`] [`casemap`] [`fold`] | base subjects, threads, what is sorted by, text in order and without case | RFC 5256, 5957, 5051 |
 //! | [`envelope`] [`mime`] | ENVELOPE and BODYSTRUCTURE, in one streaming pass | RFC 3501 §7.4.2, 2045, 2046, 2183, 2231 |
 //! | [`rewrite`] | addresses within a field, put otherwise | RFC 5322 §3.4 |
-//! | [`zone`] | local time | RFC 9636, POSIX |
 //! | [`date`] [`trace`] | dates, `Received:`, `Return-Path:`, `Delivered-To:` | RFC 5322 §3.3, 5321 §4.4 |
 //! | [`transfer`] | base64, quoted-printable and charsets of a leaf | RFC 2045 §6 |
 //! | [`line_ending`] | CRLF in the program, LF on the disk | |
@@ -39,7 +38,6 @@ pub mod thread;
 pub mod trace;
 pub mod transfer;
 pub mod uid;
-pub mod zone;
 pub mod encoded_word;
 pub mod envelope;
 pub mod header;
