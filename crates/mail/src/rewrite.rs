@@ -30,17 +30,6 @@ pub fn addresses(value: &[u8], mut with: impl FnMut(&str) -> Option<String>) -> 
     })
 }
 
-/// An addr-spec without a domain, with that domain; `None`: it has one.
-pub fn qualified(spec: &str, domain: &str) -> Option<String> {
-    let local = spec.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"'));
-    let bare = match local {
-        // a quoted string that ends where the spec ends
-        Some(inner) => !inner.replace("\\\\", "").replace("\\\"", "").contains('"'),
-        None => !spec.contains(['@', '"']),
-    };
-    (bare && !spec.is_empty()).then(|| format!("{spec}@{domain}"))
-}
-
 /// Where each addr-spec lies.
 fn specs(value: &[u8]) -> Vec<Range<usize>> {
     let mut specs = Vec::new();
@@ -157,6 +146,17 @@ fn comment(value: &[u8], start: usize) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// An addr-spec without a domain, with that domain; `None`: it has one.
+    fn qualified(spec: &str, domain: &str) -> Option<String> {
+        let local = spec.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"'));
+        let bare = match local {
+            // a quoted string that ends where the spec ends
+            Some(inner) => !inner.replace("\\\\", "").replace("\\\"", "").contains('"'),
+            None => !spec.contains(['@', '"']),
+        };
+        (bare && !spec.is_empty()).then(|| format!("{spec}@{domain}"))
+    }
 
     #[test]
     fn what_has_no_domain_gets_one_and_nothing_else_changes() {

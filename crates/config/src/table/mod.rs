@@ -124,6 +124,7 @@ const LATER: &[(&str, &str)] = &[
     ("queue_run_delay", "what is due is tried when it is due"),
     ("smtp_generic_maps", "mail leaves with the addresses that it has here"),
     ("smtpd_starttls_timeout", "a handshake may take 60 seconds"),
+    ("unknown_local_recipient_reject_code", "the code is 550"),
 ];
 
 /// The parameter of that name.
