@@ -140,7 +140,8 @@ fn it_sends_to_postfix() {
         assert!(bounce.contains(&format!("\nFinal-Recipient: rfc822; {to}\n")) && !bounce.contains("Final-Recipient: rfc822; alice@"), "{bounce}");
     }
     for user in ["alice", "bob"] {
-        assert_eq!(peers.mbox(user, "half of them").matches("Subject: half of them\n").count(), 1);
+        let letters = peers.mbox(user, "half of them");
+        assert_eq!(letters.matches("Subject: half of them\n").count(), 1, "{letters}\n{}", peers.0.log("mail"));
     }
 
     let digest = peers.big("mail");
