@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod active;
 pub mod bounce;
 mod delivery;
 mod hop;

@@ -110,8 +110,10 @@ impl<R: Routes> Outbound<R> {
         schedule.change(settings.schedule);
         let back = schedule.clear();
         drop(schedule);
-        self.shared.forget(back.iter().flat_map(|job| job.recipients.iter().map(|entry| (job.message.id, entry.n))));
+        self.shared.give_back(back.iter().flat_map(|job| job.recipients.iter().map(|entry| (job.message.id, entry.n))));
         *lock(&self.settings) = (settings, None);
+        // Connections that rest were made by the old ones.
+        self.shared.added.notify_waiters();
         self.bell.notify_one();
     }
 
@@ -211,10 +213,12 @@ impl<R: Routes> Outbound<R> {
                 look.skipped = true;
                 return Ok(());
             }
+            lock(&self.shared.active).look();
             let (messages, last) = queue::due_after(self.shared.store.db(), Kind::Remote, now, cursor, PAGE).await?;
             let Some(last) = last else { break };
             cursor = last;
             self.add(messages, look).await;
+            lock(&self.shared.active).looked();
         }
         look.from = cursor.0.max(look.from).saturating_sub(SLACK).max(0);
         Ok(())
@@ -232,7 +236,7 @@ impl<R: Routes> Outbound<R> {
                 let destination = destination(&settings, &entry);
                 let full = lock(&self.shared.schedule).waiting(&destination) + by_destination.get(&destination).map_or(0, Vec::len) >= SHARE;
                 look.skipped |= full;
-                if !full && lock(&self.shared.active).insert((message.id, entry.n)) {
+                if !full && lock(&self.shared.active).take_up((message.id, entry.n)) {
                     by_destination.entry(destination).or_default().push(entry);
                 }
             }

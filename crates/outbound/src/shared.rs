@@ -1,6 +1,5 @@
 //! What deliveries share with the runner: the schedule, what is active, and the way an outcome is written down.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -8,10 +7,11 @@ use mail::Status;
 use mda::status::Verdict;
 use net::Stop;
 use queue::schedule::after_deferral;
-use queue::{Arrived, BodyError, Entry, Message, Next, Outcome, QueueId, Settle, Settled};
+use queue::{Arrived, BodyError, Entry, Message, Next, Outcome, Settle, Settled};
 use store::Store;
 use tokio::sync::Notify;
 
+use crate::active::{Active, Recipient};
 use crate::log::{Line, Times};
 use crate::schedule::{Job, Schedule, Suspended};
 use crate::settings::Settings;
@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub(crate) struct Shared {
     pub store: Store,
     pub schedule: Mutex<Schedule>,
-    pub active: Mutex<HashSet<(QueueId, i64)>>,
+    pub active: Mutex<Active>,
     pub settings: Mutex<Arc<Settings>>,
     /// A delivery ended, or gave something back.
     pub freed: Notify,
@@ -78,7 +78,8 @@ impl Shared {
         {
             tracing::warn!("{}: {error}; the sweeper will", message.id);
         }
-        self.forget(decided.iter().map(|(entry, _)| (message.id, entry.n)));
+        let mut active = lock(&self.active);
+        decided.iter().for_each(|(entry, _)| active.settle((message.id, entry.n)));
     }
 
     async fn write(&self, message: &Message, steps: Vec<Settle>) -> Vec<Settled> {
@@ -104,11 +105,10 @@ impl Shared {
         settled
     }
 
-    pub fn forget(&self, keys: impl Iterator<Item = (QueueId, i64)>) {
+    /// Of jobs that were not begun.
+    pub fn give_back(&self, recipients: impl Iterator<Item = Recipient>) {
         let mut active = lock(&self.active);
-        for key in keys {
-            active.remove(&key);
-        }
+        recipients.for_each(|recipient| active.give_back(recipient));
     }
 
     pub async fn suspend(&self, job: Job, (status, text): &Suspended) {
@@ -136,17 +136,23 @@ impl Shared {
         self.freed.notify_one();
     }
 
-    /// More mail for a connection that is free, if some comes within `idle`.
-    pub async fn another(&self, destination: &str, idle: Duration, stop: &Stop) -> Option<Job> {
-        let until = tokio::time::Instant::now() + idle;
-        if let Some(job) = lock(&self.schedule).next_for(destination) {
+    /// More mail for a connection that is free and was made by `settings`, if some comes within their limit. None once they have changed:
+    /// they may ask for TLS, where this connection has none.
+    pub async fn another(&self, destination: &str, settings: &Arc<Settings>, stop: &Stop) -> Option<Job> {
+        let until = tokio::time::Instant::now() + settings.idle;
+        let holds = || Arc::ptr_eq(&lock(&self.settings), settings);
+        let next = || if holds() { lock(&self.schedule).next_for(destination) } else { None };
+        if let Some(job) = next() {
             return Some(job);
         }
         lock(&self.schedule).rests(destination, true);
         let job = loop {
             let added = self.added.notified();
-            if let Some(job) = lock(&self.schedule).next_for(destination) {
+            if let Some(job) = next() {
                 break Some(job);
+            }
+            if !holds() {
+                break None;
             }
             tokio::select! {
                 () = added => {}

@@ -90,7 +90,7 @@ impl<'a> Visit<'a> {
             }
             let destination = work.job.destination.clone();
             self.shared.succeeded(&destination);
-            let Some(job) = self.shared.another(&destination, self.settings.idle, self.stop).await else { break };
+            let Some(job) = self.shared.another(&destination, self.settings, self.stop).await else { break };
             *work = Work::new(job);
         }
         let _ = self.talk.answer(Answer::Close(Request::Quit)).await; // it may be gone already: nothing is left to be said
