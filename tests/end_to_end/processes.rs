@@ -202,7 +202,8 @@ fn crashes(url: Option<&str>) {
         told_at_least(&mut waiting, seen);
         smtp.kill();
         acknowledged += load.join().expect("a sender");
-        assert!(acknowledged >= seen, "round {round}");
+        // The last that was told may have lost its acknowledgement with the process.
+        assert!(acknowledged + 1 >= seen, "round {round}: {acknowledged} of {seen}");
         // Somebody else writes, at once.
         let mut reader = Imap::login(imap.address("imap"), CAROL, PASSWORD);
         let exists = |status: &str| -> usize { status.split("MESSAGES ").nth(1).and_then(|rest| rest.split(')').next()?.parse().ok()).expect("a count") };
