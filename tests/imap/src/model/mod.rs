@@ -40,10 +40,13 @@ pub enum Quirk {
     /// A message that one session expunges or moves while another renames its file, to change its flags, comes back under a new UID. Dovecot over
     /// Maildir says so in its own log ("Expunged message reappeared, giving a new UID").
     ExpungedReappears,
+    /// Where clients work all at once, it closes a connection in the middle now and then (seen once, in APPEND, on a busy machine). What was
+    /// played until then shows nothing. Dovecot.
+    ClosesConnections,
 }
 
 /// What is known of Debian's Dovecot 2.3.
-pub const DOVECOT: &[Quirk] = &[Quirk::SizeOfGoneIsZero, Quirk::RefusedMoveTellsNothing, Quirk::ExpungedReappears];
+pub const DOVECOT: &[Quirk] = &[Quirk::SizeOfGoneIsZero, Quirk::RefusedMoveTellsNothing, Quirk::ExpungedReappears, Quirk::ClosesConnections];
 
 /// What went wrong, and how it came to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
