@@ -37,6 +37,7 @@ pub async fn until_told(signals: Signals, house: &House, tls: Option<&TlsServer>
             _ = hup.recv() => if let Some(config) = reload(&house, tls).await {
                 house.config = config;
                 changeable.change(&house);
+                tracing::info!("reloaded: certificates and configuration, for connections from now on");
             },
         }
     }
@@ -105,6 +106,5 @@ async fn reload(house: &House, tls: Option<&TlsServer>) -> Option<Arc<Config>> {
         tracing::warn!("reload: changed, but taken at the next start only: {}", waiting.join(", "));
     }
     crate::log::reopen();
-    tracing::info!("reloaded: certificates and configuration, for connections from now on");
     Some(config)
 }

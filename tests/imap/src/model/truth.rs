@@ -191,8 +191,8 @@ impl Truth {
                 let Some(from) = selected else { return Ok(Vec::new()) };
                 let some_gone = uids.iter().any(|uid| !self.boxes[from].is_alive(*uid));
                 refused(!self.has(to) || some_gone || (*moved && read_only))?;
-                // A MOVE out of a mailbox that may only be read is refused for that, wherever it goes.
-                if !(*moved && read_only) {
+                // Which reason is told first is the server's: what is gone, or that the mailbox may only be read, says as much.
+                if !some_gone && !(*moved && read_only) {
                     self.needs(to, outcome)?;
                 }
                 // A MOVE that is refused may be done in part (RFC 6851 §3.3), a COPY not.
