@@ -206,19 +206,28 @@ impl<R: Routes> Outbound<R> {
             look.skipped = false;
             lock(&self.shared.schedule).forget(Instant::now());
         }
+        let read = self.read_due(look, now).await;
+        lock(&self.shared.active).looked();
+        read
+    }
+
+    /// Page by page, until nothing more is due or no more is held.
+    async fn read_due(&self, look: &mut Look, now: i64) -> Result<(), db::Error> {
         let mut cursor: Cursor = (look.from, -1, -1);
         loop {
-            look.active = lock(&self.shared.active).len();
-            if look.active >= ACTIVE {
-                look.skipped = true;
-                return Ok(());
+            {
+                let mut active = lock(&self.shared.active);
+                look.active = active.len();
+                if look.active >= ACTIVE {
+                    look.skipped = true;
+                    return Ok(());
+                }
+                active.look();
             }
-            lock(&self.shared.active).look();
             let (messages, last) = queue::due_after(self.shared.store.db(), Kind::Remote, now, cursor, PAGE).await?;
             let Some(last) = last else { break };
             cursor = last;
             self.add(messages, look).await;
-            lock(&self.shared.active).looked();
         }
         look.from = cursor.0.max(look.from).saturating_sub(SLACK).max(0);
         Ok(())
